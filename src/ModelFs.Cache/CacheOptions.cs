@@ -1,0 +1,18 @@
+namespace ModelFs.Cache;
+
+public sealed record CacheOptions
+{
+    public const int BlockSize = 256 * 1024;
+
+    /// <summary>The directory of the blocks. Made when missing.</summary>
+    public required string Directory { get; init; }
+
+    /// <summary>The directory of the index, the metadata and the lock; by default <c>index</c> inside <see cref="Directory"/>. Must be local.</summary>
+    public string? IndexDirectory { get; init; }
+
+    /// <summary>Bytes that objects, index and metadata may take on disk. Default 100 GiB; at least 64 MiB.</summary>
+    public long MaxBytes { get; init; } = 100L << 30;
+
+    /// <summary>Bytes of the filesystem that are left free. Default 1 GiB: a full disk hurts more than a miss.</summary>
+    public long MinFreeBytes { get; init; } = 1L << 30;
+}
