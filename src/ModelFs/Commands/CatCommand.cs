@@ -1,0 +1,44 @@
+using System.CommandLine;
+using Microsoft.Win32.SafeHandles;
+
+namespace ModelFs.Commands;
+
+internal static class CatCommand
+{
+    public static Command Create()
+    {
+        var path = new Argument<string>("PATH") { Description = StoreVerb.PathHelp };
+        var command = new Verb("cat", "Writes a file to standard output.", "modelfs cat MLFLOW/iris/champion/MLmodel");
+        command.Arguments.Add(path);
+        command.SetStoreAction(p => [p.GetValue(path)!], async (_, store, paths, cancellation) =>
+        {
+            await using var output = OpenOutput();
+            var guarded = new OutputStream(output);
+            try
+            {
+                await store.CopyAsync(paths[0], guarded, cancellation).ConfigureAwait(false);
+                return ExitCode.Ok;
+            }
+            catch (OutputException e) when (e.IsBrokenPipe)
+            {
+                // Whoever reads has enough: `modelfs cat … | head` is no failure.
+                return ExitCode.Ok;
+            }
+            catch (OutputException e)
+            {
+                throw new CommandException($"standard output cannot be written: {e.Message}");
+            }
+        });
+        return command;
+    }
+
+    /// <summary>
+    /// The console's stream swallows a broken pipe, and would have a whole model fetched for nobody; a file stream keeps an offset of its own,
+    /// which is wrong for a file that several commands write to one after the other. So pipes get the one, files the other.
+    /// </summary>
+    private static Stream OpenOutput()
+    {
+        var stream = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+        return stream.CanSeek ? Console.OpenStandardOutput() : stream;
+    }
+}
