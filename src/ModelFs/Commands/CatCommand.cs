@@ -13,10 +13,9 @@ internal static class CatCommand
         command.SetStoreAction(p => [p.GetValue(path)!], async (_, store, paths, cancellation) =>
         {
             await using var output = OpenOutput();
-            var guarded = new OutputStream(output);
             try
             {
-                await store.CopyAsync(paths[0], guarded, cancellation).ConfigureAwait(false);
+                await store.CopyAsync(paths[0], content => WriteAsync(output, content, cancellation), cancellation).ConfigureAwait(false);
                 return ExitCode.Ok;
             }
             catch (OutputException e) when (e.IsBrokenPipe)
@@ -32,6 +31,18 @@ internal static class CatCommand
         return command;
     }
 
+    private static async ValueTask WriteAsync(Stream output, ReadOnlyMemory<byte> content, CancellationToken cancellation)
+    {
+        try
+        {
+            await output.WriteAsync(content, cancellation).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            throw new OutputException(e);
+        }
+    }
+
     /// <summary>
     /// The console's stream swallows a broken pipe, and would have a whole model fetched for nobody; a file stream keeps an offset of its own,
     /// which is wrong for a file that several commands write to one after the other. So pipes get the one, files the other.
@@ -40,5 +51,14 @@ internal static class CatCommand
     {
         var stream = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
         return stream.CanSeek ? Console.OpenStandardOutput() : stream;
+    }
+
+    /// <summary>Standard output could not be written, which is another matter than a source that cannot be read.</summary>
+    private sealed class OutputException(IOException inner) : Exception(inner.Message, inner)
+    {
+        private const int BrokenPipe = 32;
+
+        /// <summary>.NET puts the errno where Windows would have its HRESULT.</summary>
+        public bool IsBrokenPipe => (InnerException!.HResult & 0xFFFF) == BrokenPipe;
     }
 }

@@ -14,9 +14,6 @@ namespace ModelFs.Control;
 /// <summary>The daemon's side of the control socket: HTTP, so that <c>curl --unix-socket</c> can ask too.</summary>
 internal static class ControlServer
 {
-    /// <summary>The trailer that says why a body ended before its time.</summary>
-    public const string ErrorTrailer = "modelfs-error";
-
     public static void Listen(IWebHostBuilder host, Func<Socket> bind)
     {
         host.UseKestrelCore();
@@ -120,17 +117,18 @@ internal static class ControlServer
         if (file.Kind != EntryKind.File)
             throw new CommandException($"{path} is a directory; modelfs ls shows what is in it");
         context.Response.ContentType = "application/octet-stream";
-        context.Response.DeclareTrailer(ErrorTrailer);
-        await context.Response.StartAsync(cancellation).ConfigureAwait(false);
+        string? error = null;
         try
         {
             // The canonical path: an alias that moves between the two does not mix versions.
-            await store.CopyAsync(file.Path, context.Response.Body, cancellation).ConfigureAwait(false);
+            await store.CopyAsync(file.Path, content => ContentFrames.WriteAsync(context.Response.Body, content, cancellation), cancellation).ConfigureAwait(false);
         }
         catch (CommandException e)
         {
-            context.Response.AppendTrailer(ErrorTrailer, Uri.EscapeDataString(e.Message));
+            error = e.Message;
         }
+
+        await ContentFrames.EndAsync(context.Response.Body, error, cancellation).ConfigureAwait(false);
     }
 
     private static Task FailAsync(HttpContext context, int status, string message)

@@ -55,15 +55,22 @@ internal sealed class DaemonStore : IStore
             new HttpRequestMessage(HttpMethod.Post, "prefetch") { Content = JsonContent.Create(new PrefetchRequest(paths), ReportJson.Default.PrefetchRequest) },
             ReportJson.Default.LinePrefetchReport, cancellation);
 
-    public async Task CopyAsync(string path, Stream destination, CancellationToken cancellation)
+    public async Task CopyAsync(string path, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancellation)
     {
         using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, Request("content", path)), cancellation).ConfigureAwait(false);
         await using var body = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
-        var buffer = new byte[1 << 20];
-        while (await ReadAsync(body, buffer, cancellation).ConfigureAwait(false) is > 0 and var count)
-            await destination.WriteAsync(buffer.AsMemory(0, count), cancellation).ConfigureAwait(false);
-        if (response.TrailingHeaders.TryGetValues(ControlServer.ErrorTrailer, out var errors))
-            throw new CommandException(Uri.UnescapeDataString(errors.First()));
+        string? error;
+        try
+        {
+            error = await ContentFrames.CopyAsync(body, write, cancellation).ConfigureAwait(false);
+        }
+        catch (IOException)
+        {
+            throw Ended();
+        }
+
+        if (error is not null)
+            throw new CommandException(error);
     }
 
     /// <summary>Who the daemon is and what it mounts; asks no registry.</summary>
@@ -138,18 +145,6 @@ internal sealed class DaemonStore : IStore
             var error = response.StatusCode == HttpStatusCode.InternalServerError ? null
                 : await response.Content.ReadFromJsonAsync(ReportJson.Default.ErrorReport, cancellation).ConfigureAwait(false);
             throw new CommandException(error?.Message ?? "the daemon failed; its log says why");
-        }
-    }
-
-    private static async ValueTask<int> ReadAsync(Stream body, Memory<byte> buffer, CancellationToken cancellation)
-    {
-        try
-        {
-            return await body.ReadAsync(buffer, cancellation).ConfigureAwait(false);
-        }
-        catch (IOException)
-        {
-            throw Ended();
         }
     }
 

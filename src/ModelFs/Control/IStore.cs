@@ -12,7 +12,8 @@ internal interface IStore : IAsyncDisposable
     /// <summary>The children of a directory, or the file itself.</summary>
     IAsyncEnumerable<EntryReport> ListAsync(string path, CancellationToken cancellation);
 
-    Task CopyAsync(string path, Stream destination, CancellationToken cancellation);
+    /// <summary>Hands a file's bytes to <paramref name="write"/>, in order; each piece is valid until its task completes.</summary>
+    Task CopyAsync(string path, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancellation);
 
     /// <summary>Completes all files below the paths. A file that fails is reported, and the others go on.</summary>
     IAsyncEnumerable<PrefetchReport> PrefetchAsync(IReadOnlyList<string> paths, CancellationToken cancellation);

@@ -75,7 +75,7 @@ internal sealed class LocalStore : IStore
             yield return Report(child.OrThrow(node.Path));
     }
 
-    public async Task CopyAsync(string path, Stream destination, CancellationToken cancellation)
+    public async Task CopyAsync(string path, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancellation)
     {
         var file = await FindFileAsync(path, cancellation).ConfigureAwait(false);
         using var handle = Tree.Open(file);
@@ -87,7 +87,7 @@ internal sealed class LocalStore : IStore
                 throw new CommandException($"{file.Path}: reading failed at byte {offset}: {(Errno)read.Errno}");
             if (read.Value == 0)
                 return;
-            await destination.WriteAsync(buffer.AsMemory(0, (int)read.Value), cancellation).ConfigureAwait(false);
+            await write(buffer.AsMemory(0, (int)read.Value)).ConfigureAwait(false);
             offset += read.Value;
         }
     }
