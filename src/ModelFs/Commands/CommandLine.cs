@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.Runtime.InteropServices;
 using ModelFs.Configuration;
+using ModelFs.Fuse;
 
 namespace ModelFs.Commands;
 
@@ -40,7 +41,7 @@ internal static class CommandLine
             // The library would kill the process 2 s after a signal; an unmount may take longer.
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, ended.Token).ConfigureAwait(false);
         }
-        catch (CommandException e)
+        catch (Exception e) when (e is CommandException or FuseMountException)
         {
             return Fail(ExitCode.Failed, e.Message);
         }

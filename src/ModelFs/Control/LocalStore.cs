@@ -103,6 +103,7 @@ internal sealed class LocalStore : IStore
 
     public async ValueTask DisposeAsync()
     {
+        await Tree.DisposeAsync().ConfigureAwait(false);
         await cache.DisposeAsync().ConfigureAwait(false);
         foreach (var (_, registry) in registries)
             await registry.DisposeAsync().ConfigureAwait(false);
@@ -148,7 +149,7 @@ internal sealed class LocalStore : IStore
     }
 
     private async Task<TreeNode> FindAsync(string path, CancellationToken cancellation) =>
-        (await Tree.ResolveAsync(ModelUri.ToPath(path, options.Registries), followLast: true, cancellation).ConfigureAwait(false)).OrThrow(path);
+        (await Tree.ResolveAsync(TreePath.Of(path, options.Registries), followLast: true, cancellation).ConfigureAwait(false)).OrThrow(path);
 
     private async Task<FileNode> FindFileAsync(string path, CancellationToken cancellation) =>
         await FindAsync(path, cancellation).ConfigureAwait(false) as FileNode ?? throw new CommandException($"{path} is a directory; modelfs ls shows what is in it");
@@ -158,6 +159,7 @@ internal sealed class LocalStore : IStore
         FileNode file => new(file.Path, EntryKind.File, file.Size, file.Manifest.Version.Created, null),
         AliasNode alias => new(alias.Path, EntryKind.Link, null, null, alias.Target),
         DirectoryNode directory => new(directory.Path, EntryKind.Directory, null, directory.Manifest.Version.Created, null),
+        VersionNode version => new(version.Path, EntryKind.Directory, null, version.Version.Created, null),
         ModelNode model => new(model.Path, EntryKind.Directory, null, model.Model.Updated, null),
         _ => new(node.Path, EntryKind.Directory, null, null, null),
     };
