@@ -123,7 +123,7 @@ internal sealed class LocalStore : IStore
             }
             catch (RegistryConfigurationException e)
             {
-                throw new ConfigurationException($"registry {registry.Name}: {e.Message}");
+                throw new ConfigurationException(e.Message);
             }
         }
 

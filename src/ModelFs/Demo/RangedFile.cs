@@ -61,8 +61,9 @@ internal static class RangedFile
                     return;
                 }
 
-                await context.Response.Body.WriteAsync(buffer.AsMemory(0, read), context.RequestAborted).ConfigureAwait(false);
+                // Counted before it is sent: whoever has received it finds it counted.
                 count(read);
+                await context.Response.Body.WriteAsync(buffer.AsMemory(0, read), context.RequestAborted).ConfigureAwait(false);
                 offset += read;
             }
         }
