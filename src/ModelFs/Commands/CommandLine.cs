@@ -41,7 +41,7 @@ internal static class CommandLine
             // The library would kill the process 2 s after a signal; an unmount may take longer.
             return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, ended.Token).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is CommandException or FuseMountException)
+        catch (Exception e) when (e is CommandException or FuseMountException or IOException or UnauthorizedAccessException)
         {
             return Fail(ExitCode.Failed, e.Message);
         }

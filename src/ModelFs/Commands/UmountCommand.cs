@@ -42,6 +42,7 @@ internal static class UmountCommand
             throw new CommandException($"{mountPoint} is detached, but its daemon (process {daemon.Id}) has not ended within {Patience.TotalSeconds:0} s; its log may say why");
         }
 
+        ControlSocket.Forget(mountPoint);
         // What an earlier daemon left below this one's mount.
         if (MountPoints.All().Contains(mountPoint))
             MountTable.DetachAll(mountPoint, MountPoints.FileSystemType);

@@ -22,6 +22,8 @@ internal static class ControlServer
             services.Configure<KestrelServerOptions>(o =>
             {
                 o.AddServerHeader = false;
+                // `modelfs cat … | less` may stop reading for as long as somebody reads a page.
+                o.Limits.MinResponseDataRate = null;
                 // The address is a placeholder: the socket is bound below, with its mode, before anybody can connect.
                 o.ListenUnixSocket("/modelfs.sock");
             });

@@ -18,11 +18,11 @@ internal static class ControlSocket
 
     private const string Name = "modelfs.sock";
 
-    /// <summary>A directory of this user's that goes with the boot.</summary>
-    public static string RuntimeDirectory { get; } =
+    /// <summary>A directory that nobody but this user can have made: never one in <c>/tmp</c>, where another could answer in the daemon's place.</summary>
+    private static readonly string RuntimeDirectory =
         Environment.IsPrivilegedProcess ? "/run/modelfs"
         : Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR") is { Length: > 0 } runtime ? Path.Combine(runtime, "modelfs")
-        : Path.Combine(Path.GetTempPath(), "modelfs-" + Environment.UserName);
+        : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "state", "modelfs");
 
     /// <summary>Where the daemon of this configuration listens.</summary>
     public static string PathFor(ModelFsOptions options)
@@ -62,7 +62,6 @@ internal static class ControlSocket
     {
         var path = PathFor(options);
         Directory.CreateDirectory(options.Cache);
-        CreatePrivateDirectory(RuntimeDirectory);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.Delete(path);
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -75,7 +74,7 @@ internal static class ControlSocket
                 File.Delete(Pointer(options.Cache));
             else
                 File.WriteAllText(Pointer(options.Cache), path);
-            File.WriteAllText(MountPointer(mountPoint), path);
+            PointFromMount(mountPoint, path);
             return socket;
         }
         catch
@@ -87,10 +86,13 @@ internal static class ControlSocket
 
     public static void Remove(ModelFsOptions options, string mountPoint)
     {
-        File.Delete(PathFor(options));
-        File.Delete(Pointer(options.Cache));
-        File.Delete(MountPointer(mountPoint));
+        Delete(PathFor(options));
+        Delete(Pointer(options.Cache));
+        Forget(mountPoint);
     }
+
+    /// <summary>Removes the word that a daemon, perhaps a dead one, left of this mount.</summary>
+    public static void Forget(string mountPoint) => Delete(MountPointer(mountPoint));
 
     private static string Pointer(string cacheDirectory) => Path.Combine(cacheDirectory, Name + ".path");
 
@@ -98,12 +100,28 @@ internal static class ControlSocket
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
 
-    /// <summary>In a world-writable parent somebody else may have made it first, to be asked in our place.</summary>
-    private static void CreatePrivateDirectory(string directory)
+    /// <summary>A convenience: where there is no such directory to write in, whoever asks has to name the cache.</summary>
+    private static void PointFromMount(string mountPoint, string socket)
     {
-        const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-        Directory.CreateDirectory(directory, Private);
-        if (File.GetUnixFileMode(directory) != Private)
-            File.SetUnixFileMode(directory, Private);
+        try
+        {
+            Directory.CreateDirectory(RuntimeDirectory);
+            File.WriteAllText(MountPointer(mountPoint), socket);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+
+    /// <summary>What cannot be deleted stays, and is told from a live socket by nobody's answering.</summary>
+    private static void Delete(string file)
+    {
+        try
+        {
+            File.Delete(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
     }
 }

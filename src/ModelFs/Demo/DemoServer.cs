@@ -24,7 +24,12 @@ internal sealed class DemoServer : IAsyncDisposable
         this.store = store;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.Configure<ConsoleLifetimeOptions>(o => o.SuppressStatusMessages = true);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(o => o.Listen(IPAddress.Loopback, port));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(o =>
+        {
+            o.Listen(IPAddress.Loopback, port);
+            // A reader that follows its own readers may rest on a connection.
+            o.Limits.MinResponseDataRate = null;
+        });
         app = builder.Build();
         app.Run(HandleAsync);
     }

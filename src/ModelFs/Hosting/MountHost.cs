@@ -1,9 +1,9 @@
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using ModelFs.Cache;
 using ModelFs.Configuration;
 using ModelFs.Control;
 using ModelFs.Fuse;
@@ -36,7 +36,7 @@ internal static class MountHost
                 ControlSocket.Remove(options, mountPoint);
             }
         }
-        catch (Exception e) when (e is FuseMountException or CacheInUseException)
+        catch (Exception e) when (e is FuseMountException or IOException or UnauthorizedAccessException or SocketException)
         {
             throw new CommandException(e.Message);
         }
