@@ -55,4 +55,7 @@ internal static partial class Log
 
     [LoggerMessage(17, LogLevel.Error, "kernel speaks FUSE {Major}.{Minor}: 7.31 (Linux 5.4) or later of major version 7 is needed")]
     public static partial void VersionRefused(ILogger logger, uint major, uint minor);
+
+    [LoggerMessage(18, LogLevel.Warning, "{MountPoint} is unmounted, but {Count} handlers have not noticed that they are cancelled")]
+    public static partial void HandlersLeft(ILogger logger, string mountPoint, int count);
 }

@@ -50,8 +50,8 @@ internal sealed class KernelDevice(SafeFileHandle handle) : IFuseDevice
                 // ENOENT: the request was interrupted while it was being copied.
                 case Errno.EINTR or Errno.EAGAIN or Errno.ENOENT:
                     continue;
-                // ECONNABORTED (103) comes in place of ENODEV where ABORT_ERROR was negotiated.
-                case Errno.ENODEV or (Errno)103:
+                // ECONNABORTED comes in place of ENODEV where ABORT_ERROR was negotiated.
+                case Errno.ENODEV or Errno.ECONNABORTED:
                     return 0;
                 default:
                     throw new IOException($"reading {Path} failed with {error}");
@@ -84,7 +84,7 @@ internal sealed class KernelDevice(SafeFileHandle handle) : IFuseDevice
                     case Errno.EINTR:
                         continue;
                     // EPERM is what a descriptor says that was never mounted, or whose connection is gone.
-                    case Errno.EPERM or Errno.ENOTCONN or (Errno)103:
+                    case Errno.EPERM or Errno.ENOTCONN or Errno.ECONNABORTED:
                         return Errno.ENODEV;
                     default:
                         return error;
