@@ -4,8 +4,8 @@ namespace ModelFs;
 
 internal static partial class Log
 {
-    [LoggerMessage(1, LogLevel.Information, "mounted on {MountPoint}: {Registries}; cache {Cache}")]
-    public static partial void Mounted(ILogger logger, string mountPoint, string registries, string cache);
+    [LoggerMessage(1, LogLevel.Information, "serving {Registries} on {MountPoint}, cache {Cache}")]
+    public static partial void Serving(ILogger logger, string registries, string mountPoint, string cache);
 
     [LoggerMessage(2, LogLevel.Information, "{MountPoint} was unmounted from outside; ending")]
     public static partial void UnmountedFromOutside(ILogger logger, string mountPoint);

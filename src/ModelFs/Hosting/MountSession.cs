@@ -17,7 +17,7 @@ internal sealed class MountSession(string mountPoint, ModelFsOptions options, Lo
     {
         var mountOptions = new FuseMountOptions { Name = MountPoints.Name, AllowOther = options.AllowOther, RequestDeadline = options.RequestDeadline };
         mount = await FuseMount.MountAsync(mountPoint, new ModelFileSystem(store.Tree, logs), mountOptions, logs, cancellationToken).ConfigureAwait(false);
-        Log.Mounted(logger, mountPoint, string.Join(", ", options.Registries.Select(r => r.Name)), options.Cache);
+        Log.Serving(logger, string.Join(", ", options.Registries.Select(r => r.Name)), mountPoint, options.Cache);
         _ = EndWithMountAsync(mount);
         _ = ReportRegistriesAsync();
     }

@@ -107,7 +107,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("registries:\n  a/b: { kind: mlflow, uri: x }", "registries: 'a/b' is no name for a registry")]
     [InlineData("- a\n- b", "{0}:1: the configuration is a mapping")]
     [InlineData("cache: a\ncache: b", "{0}:2: not YAML: ")]
-    [InlineData("cache: {", "{0}:1: not YAML: ")]
+    [InlineData("cache: {", "{0}:2: not YAML: ")]
     public void A_wrong_setting_in_a_file_names_itself_and_its_line(string text, string message)
     {
         var file = scratch.Write("modelfs.yaml", text);
