@@ -34,7 +34,7 @@ internal sealed class DemoServer : IAsyncDisposable
         app.Run(HandleAsync);
     }
 
-    public string Address => app.Urls.Single();
+    public string Address { get; private set; } = "";
 
     /// <summary>Bytes of all answers' bodies.</summary>
     public long BytesSent => Interlocked.Read(ref bytesSent);
@@ -44,6 +44,7 @@ internal sealed class DemoServer : IAsyncDisposable
     {
         var server = new DemoServer(store, port);
         await server.app.StartAsync(cancellation).ConfigureAwait(false);
+        server.Address = server.app.Urls.Single();
         return server;
     }
 

@@ -11,12 +11,13 @@ namespace ModelFs.Hosting;
 internal sealed class MountSession(string mountPoint, ModelFsOptions options, LocalStore store, ILoggerFactory logs, IHostApplicationLifetime lifetime) : IHostedService
 {
     private readonly ILogger logger = logs.CreateLogger("ModelFs.Mount");
+    private readonly ModelFileSystem fileSystem = new(store.Tree, logs);
     private FuseMount? mount;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var mountOptions = new FuseMountOptions { Name = MountPoints.Name, AllowOther = options.AllowOther, RequestDeadline = options.RequestDeadline };
-        mount = await FuseMount.MountAsync(mountPoint, new ModelFileSystem(store.Tree, logs), mountOptions, logs, cancellationToken).ConfigureAwait(false);
+        mount = await FuseMount.MountAsync(mountPoint, fileSystem, mountOptions, logs, cancellationToken).ConfigureAwait(false);
         Log.Serving(logger, string.Join(", ", options.Registries.Select(r => r.Name)), mountPoint, options.Cache);
         _ = EndWithMountAsync(mount);
         _ = ReportRegistriesAsync();
@@ -24,10 +25,14 @@ internal sealed class MountSession(string mountPoint, ModelFsOptions options, Lo
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        if (mount is null)
-            return;
-        await mount.DisposeAsync().ConfigureAwait(false);
-        Log.Unmounted(logger, mountPoint);
+        if (mount is not null)
+        {
+            await mount.DisposeAsync().ConfigureAwait(false);
+            Log.Unmounted(logger, mountPoint);
+        }
+
+        // After the mount: until that has ended, the kernel asks.
+        fileSystem.Dispose();
     }
 
     private async Task EndWithMountAsync(FuseMount running)

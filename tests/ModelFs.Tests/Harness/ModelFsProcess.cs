@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Text;
+using ModelFs.Control;
 using ModelFs.Fuse;
 
 namespace ModelFs.Tests.Harness;
@@ -80,7 +82,8 @@ public sealed class ModelFsProcess : IAsyncDisposable
         var mounted = new ModelFsProcess(Process.Start(StartInfo(["mount", mountPoint, "--cache", scratch[cacheName], .. arguments], environment, null))!, mountPoint);
         try
         {
-            await WaitForAsync(() => mounted.HasExited || (IsMounted(mountPoint) && File.Exists(Path.Combine(scratch[cacheName], "modelfs.sock"))), "the mount");
+            // The socket is bound when the mount answers; a corpse's is there too, but nobody takes calls on it.
+            await WaitForAsync(() => mounted.HasExited || TakesCalls(ControlSocket.Find(scratch[cacheName])), "the mount");
             if (mounted.HasExited)
                 throw new InvalidOperationException($"modelfs mount ended with {mounted.process.ExitCode}: {mounted.Log}");
             // On a thread of its own: a mount that hangs fails this test, and no other.
@@ -148,6 +151,20 @@ public sealed class ModelFsProcess : IAsyncDisposable
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
         return start;
+    }
+
+    private static bool TakesCalls(string path)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 
     private async Task<int> SignalAsync(string signal)
