@@ -11,6 +11,30 @@ internal sealed class KernelDevice(SafeFileHandle handle) : IFuseDevice
 
     public SafeFileHandle Handle { get; } = handle;
 
+    /// <summary>False once the mount is gone or its connection was aborted, also while a thread has not read that yet.</summary>
+    public bool IsConnected
+    {
+        get
+        {
+            bool taken = false;
+            try
+            {
+                Handle.DangerousAddRef(ref taken);
+                var device = new PollDescriptor { Descriptor = (int)Handle.DangerousGetHandle() };
+                return LibC.poll(ref device, 1, 0) == 0 || (device.Returned & LibC.POLLERR) == 0;
+            }
+            catch (ObjectDisposedException)
+            {
+                return false;
+            }
+            finally
+            {
+                if (taken)
+                    Handle.DangerousRelease();
+            }
+        }
+    }
+
     /// <summary>Opens a device that is not mounted yet.</summary>
     public static Errno TryOpen(out KernelDevice? device)
     {
@@ -50,8 +74,8 @@ internal sealed class KernelDevice(SafeFileHandle handle) : IFuseDevice
                 // ENOENT: the request was interrupted while it was being copied.
                 case Errno.EINTR or Errno.EAGAIN or Errno.ENOENT:
                     continue;
-                // ECONNABORTED (103) comes in place of ENODEV where ABORT_ERROR was negotiated.
-                case Errno.ENODEV or (Errno)103:
+                // ECONNABORTED comes in place of ENODEV where ABORT_ERROR was negotiated.
+                case Errno.ENODEV or Errno.ECONNABORTED:
                     return 0;
                 default:
                     throw new IOException($"reading {Path} failed with {error}");
@@ -84,7 +108,7 @@ internal sealed class KernelDevice(SafeFileHandle handle) : IFuseDevice
                     case Errno.EINTR:
                         continue;
                     // EPERM is what a descriptor says that was never mounted, or whose connection is gone.
-                    case Errno.EPERM or Errno.ENOTCONN or (Errno)103:
+                    case Errno.EPERM or Errno.ENOTCONN or Errno.ECONNABORTED:
                         return Errno.ENODEV;
                     default:
                         return error;
