@@ -90,7 +90,8 @@ public sealed class FuseMount : IAsyncDisposable
         Detach();
         if (!await IsDoneWithin(Session.Completion).ConfigureAwait(false))
         {
-            if (entry is not null && new ConnectionControl(entry.Device).TryAbort())
+            // Only while it lives: afterwards its number may be another mount's.
+            if (entry is not null && device.IsConnected && new ConnectionControl(entry.Device).TryAbort())
                 Log.ConnectionAborted(logger, MountPoint);
             if (!await IsDoneWithin(Session.Completion).ConfigureAwait(false))
                 Log.ConnectionLingers(logger, MountPoint);
@@ -105,10 +106,10 @@ public sealed class FuseMount : IAsyncDisposable
     private void Detach()
     {
         // Only if it is still ours: the path may have been unmounted, and mounted again, by somebody else.
-        // The numbers of an ended mount are given to the next one, so then only a dead mount can be this one.
         if (entry is null || MountTable.FindTop(MountTable.Read(), MountPoint) != entry)
             return;
-        if (Completion.IsCompleted && !Mounting.MountPoint.IsDead(MountPoint))
+        // The numbers of an ended mount are given to the next one, so then only a dead mount can be this one.
+        if (!device.IsConnected && !Mounting.MountPoint.IsDead(MountPoint))
             return;
 
         try

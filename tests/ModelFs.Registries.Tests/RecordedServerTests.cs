@@ -35,7 +35,7 @@ public sealed class RecordedServerTests : IAsyncLifetime
         await using var registry = TestRegistry.At(servers[flavour].Uri);
         var models = await registry.AllModelsAsync();
         Assert.Equal(servers[flavour].ModelNames, models.Select(model => model.Name));
-        Assert.Equal(40, models.Count);
+        Assert.Equal(10, models.Count);
         foreach (var expected in servers[flavour].Models)
         {
             var found = await registry.GetModelAsync(expected.Name, default).Must();
@@ -191,7 +191,7 @@ public sealed class RecordedServerTests : IAsyncLifetime
             manifest.Version, manifest.Files.Single(file => file.Path == expected.Path), 0, expected.Size, default).Must();
         var bytes = new byte[expected.Size];
         await content.Body.ReadExactlyAsync(bytes.AsMemory(0, 1 << 20));
-        Assert.Equal(1 << 20, server.BytesSent("train.bin"));
+        Assert.Equal(1 << 20, server.BytesSent("/mlflow-artifacts/artifacts/"));
         server.ResumeBodies();
         await content.Body.ReadExactlyAsync(bytes.AsMemory(1 << 20));
         Assert.Equal(expected.Sha256, Convert.ToHexStringLower(SHA256.HashData(bytes)));

@@ -11,6 +11,30 @@ internal sealed class KernelDevice(SafeFileHandle handle) : IFuseDevice
 
     public SafeFileHandle Handle { get; } = handle;
 
+    /// <summary>False once the mount is gone or its connection was aborted, also while a thread has not read that yet.</summary>
+    public bool IsConnected
+    {
+        get
+        {
+            bool taken = false;
+            try
+            {
+                Handle.DangerousAddRef(ref taken);
+                var device = new PollDescriptor { Descriptor = (int)Handle.DangerousGetHandle() };
+                return LibC.poll(ref device, 1, 0) == 0 || (device.Returned & LibC.POLLERR) == 0;
+            }
+            catch (ObjectDisposedException)
+            {
+                return false;
+            }
+            finally
+            {
+                if (taken)
+                    Handle.DangerousRelease();
+            }
+        }
+    }
+
     /// <summary>Opens a device that is not mounted yet.</summary>
     public static Errno TryOpen(out KernelDevice? device)
     {

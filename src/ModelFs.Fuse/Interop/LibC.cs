@@ -10,6 +10,14 @@ internal unsafe struct IoVector
     public nuint Length;
 }
 
+[StructLayout(LayoutKind.Sequential)]
+internal struct PollDescriptor
+{
+    public int Descriptor;
+    public short Events;
+    public short Returned;
+}
+
 /// <summary>The C library, under its own names. Constants are those that x86-64 and arm64 share.</summary>
 internal static unsafe partial class LibC
 {
@@ -17,6 +25,8 @@ internal static unsafe partial class LibC
     public const int O_RDWR = 2;
     public const int O_CLOEXEC = 0x80000;
     public const int O_PATH = 0x200000;
+
+    public const short POLLERR = 8;
 
     private const string Library = "libc";
 
@@ -34,6 +44,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial nint writev(SafeFileHandle file, IoVector* parts, int count);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int poll(ref PollDescriptor descriptors, nuint count, int milliseconds);
 
     /// <param name="buffer">Room for a <c>struct statfs</c>: 120 bytes on 64-bit Linux.</param>
     [LibraryImport(Library, SetLastError = true)]

@@ -39,22 +39,23 @@ internal static class MountPoint
     /// <summary>Whether the connection of what is mounted there has ended.</summary>
     public static bool IsDead(string path) => Probe(path) == Health.Dead;
 
+    /// <summary>Clears the way of our own dead mounts. Afterwards the path is safe to touch: what is mounted there, if anything, answers.</summary>
     private static void DetachCorpses(string path, string fileSystemType, ILogger logger)
     {
         int corpses = 0;
-        while (MountTable.FindTop(MountTable.Read(), path) is { } top && top.FileSystemType == fileSystemType)
+        while (MountTable.FindTop(MountTable.Read(), path) is { } top && top.FileSystemType.StartsWith("fuse", StringComparison.Ordinal))
         {
-            switch (Probe(path))
-            {
-                case Health.Dead:
-                    Unmounter.Detach(path);
-                    corpses++;
-                    break;
-                case Health.Alive:
-                    throw new FuseMountException($"{path} is mounted already ({fileSystemType}): umount {path} first");
-                default:
-                    throw new FuseMountException($"{path} is mounted and does not answer ({fileSystemType}): it was left alone; umount -l {path} first");
-            }
+            Health health = Probe(path);
+            bool isOurs = top.FileSystemType == fileSystemType;
+            if (health == Health.Alive && isOurs)
+                throw new FuseMountException($"{path} is mounted already ({fileSystemType}): umount {path} first");
+            if (health == Health.Alive)
+                break;
+            if (health == Health.Hung || !isOurs)
+                throw new FuseMountException($"{path} is mounted and does not answer ({top.FileSystemType}): it was left alone; umount -l {path} first");
+
+            Unmounter.Detach(path);
+            corpses++;
         }
 
         if (corpses > 0)

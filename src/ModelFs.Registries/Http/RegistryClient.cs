@@ -53,8 +53,9 @@ internal sealed class RegistryClient : IDisposable
             if (!IsRedirect(response.StatusCode)) return Judge(question, target, response);
             var location = response.Headers.Location;
             response.Dispose();
-            if (location is null) return Error(RegistryErrorKind.Malformed, question, target, "redirects to nowhere");
-            target = location.IsAbsoluteUri ? location : new Uri(target, location);
+            if (location is null || !Uri.TryCreate(target, location, out var next))
+                return Error(RegistryErrorKind.Malformed, question, target, "redirects to nowhere");
+            target = next;
             if (target.Scheme != Uri.UriSchemeHttp && target.Scheme != Uri.UriSchemeHttps)
                 return Error(RegistryErrorKind.Denied, question, question.Target, $"redirects to {Shown.Escaped(target.Scheme)}:, which is not followed");
         }

@@ -82,6 +82,7 @@ internal readonly record struct ArtifactUri(ArtifactScheme Scheme, string Name, 
         var authority = path < 0 ? rest[2..] : rest[2..path];
         // A user in it would be sent nowhere; that it is there at all means that somebody wants to confuse.
         if (authority.Contains('@', StringComparison.Ordinal)) return null;
+        if (authority.Length > 0 && !Uri.TryCreate($"http://{authority}/", UriKind.Absolute, out _)) return null;
         return new(ArtifactScheme.Proxy, "mlflow-artifacts", path < 0 ? "" : rest[path..].Trim('/'), authority.Length == 0 ? null : "//" + authority);
     }
 

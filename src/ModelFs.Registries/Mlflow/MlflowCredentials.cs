@@ -31,7 +31,11 @@ internal sealed record MlflowCredentials(AuthenticationHeaderValue? Authorizatio
         if (name is not null && word is not null)
             return Basic(name, word, $"the credentials are those of {nameFrom} and {wordFrom}");
         if (Set(environment(Token)) is { } token)
+        {
+            if (token.Any(char.IsControl)) throw new RegistryConfigurationException($"{Token} holds a line break or another control character.");
             return new(new AuthenticationHeaderValue("Bearer", token), $"the credentials are those of {Token}", [token]);
+        }
+
         var half = name is not null ? $"{nameFrom} is set without {Password}"
             : word is not null ? $"{wordFrom} is set without {User}"
             : $"no credentials are set: neither {User} and {Password}, nor {Token}, nor ~/.mlflow/credentials";

@@ -203,7 +203,7 @@ internal sealed class MlflowListing(MlflowApi api)
         var entries = new List<Entry>(files?.Count ?? 0);
         foreach (var file in files ?? [])
         {
-            var path = file?.Path ?? "";
+            if (file?.Path is not { } path) return new RegistryError(RegistryErrorKind.Malformed, $"{what} are refused: one has no path.");
             if (directory.Length > 0)
             {
                 if (!path.StartsWith(directory + "/", StringComparison.Ordinal))
@@ -214,7 +214,7 @@ internal sealed class MlflowListing(MlflowApi api)
             }
 
             // "a/" for a directory is the same as "a".
-            if (file!.IsDir && path.EndsWith('/')) path = path[..^1];
+            if (file.IsDir && path.EndsWith('/')) path = path[..^1];
             entries.Add(new Entry(path, file.IsDir, file.IsDir ? null : file.FileSize));
         }
 

@@ -1,7 +1,13 @@
+using System.Security.Cryptography;
+using ModelFs.Fuse.Device;
+
 namespace ModelFs.Fuse.Tests.Mounting;
 
 public sealed class HelloMountTests : MountSandbox
 {
+    /// <summary>O_CLOEXEC is 02000000.</summary>
+    private const string CloseOnExec = @"flags:\s+02[0-7]{6}\b";
+
     [Fact]
     public async Task The_sample_is_listed_and_read_by_real_programs()
     {
@@ -70,7 +76,7 @@ public sealed class HelloMountTests : MountSandbox
         Assert.Equal(expected, await File.ReadAllBytesAsync(Path.Join(MountPoint, "file")));
         ToolResult mapped = await Tool.RunAsync("python3", "-c",
             $"import mmap,sys,hashlib; f=open('{MountPoint}/file','rb'); print(hashlib.sha256(mmap.mmap(f.fileno(),0,prot=mmap.PROT_READ)).hexdigest())");
-        Assert.Equal(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(expected)), mapped.Output.Trim());
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(expected)), mapped.Output.Trim());
         Assert.Equal(1 << 20, largest);
     }
 
@@ -104,18 +110,48 @@ public sealed class HelloMountTests : MountSandbox
         mount.Session.InvalidateInode(2, 0, 0);
         mount.Session.InvalidateEntry(1, "file"u8.ToArray());
 
-        await TestWait.UntilAsync(() => Tool.RunAsync("cat", path).GetAwaiter().GetResult().Output == "b" && Volatile.Read(ref lookups) == 2);
+        await TestWait.UntilAsync(async () => (await Tool.RunAsync("cat", path)).Output == "b" && Volatile.Read(ref lookups) == 2);
     }
 
     [Fact]
-    public async Task The_device_is_closed_on_exec()
+    public async Task The_device_is_closed_on_exec_and_knows_when_its_connection_ends()
     {
-        await MountAsync(new HelloFileSystem());
+        using KernelDevice device = MountWithoutSession();
+        Assert.Matches(CloseOnExec, await File.ReadAllTextAsync($"/proc/self/fdinfo/{device.Handle.DangerousGetHandle()}"));
+        Assert.True(device.IsConnected);
 
-        IEnumerable<string> devices = Directory.GetFiles("/proc/self/fd").Where(fd => File.ResolveLinkTarget(fd, false)?.FullName == "/dev/fuse");
+        await Tool.RunAsync("umount", "-l", MountPoint);
 
-        Assert.NotEmpty(devices);
-        Assert.All(devices, fd => Assert.Matches(@"flags:\s+0?2[0-7]{6}\b", File.ReadAllText($"/proc/self/fdinfo/{Path.GetFileName(fd)}")));
+        Assert.False(device.IsConnected);
+        Assert.Equal(0, device.Read(new byte[16384]));
+        Assert.Equal(Errno.ENOENT, device.Write([16, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0], default));
+    }
+
+    [Fact]
+    public async Task Many_readers_of_a_handler_that_waits_each_get_their_own_bytes()
+    {
+        const int size = 2_000_000;
+        var fileSystem = new ScriptedFileSystem();
+        fileSystem.OnLookup = (_, _, name) => new(new FuseEntry((ulong)name[0], ScriptedFileSystem.File with { Inode = name[0], Size = size }, TimeSpan.FromHours(1), TimeSpan.FromHours(1)));
+        fileSystem.OnGetAttributes = (_, node) => new(new FuseAttributesReply(
+            node == 1 ? new FuseAttributes(1, FuseFileType.Directory, 0b101_101_101, 0, 0) : ScriptedFileSystem.File with { Inode = node, Size = size }, TimeSpan.FromHours(1)));
+        fileSystem.OnRead = async (request, offset, destination) =>
+        {
+            await Task.Delay(1);
+            int count = (int)Math.Min(destination.Length, size - offset);
+            for (int at = 0; at < count; at++)
+                destination.Span[at] = Content(request.Node, offset + at);
+            return count;
+        };
+        await MountAsync(fileSystem);
+
+        ToolResult[] sums = await Task.WhenAll("abcdefgh".Select(name => Tool.RunAsync("sha256sum", $"{MountPoint}/{name}")));
+
+        Assert.Equal(
+            "abcdefgh".Select(name => Convert.ToHexStringLower(SHA256.HashData([.. Enumerable.Range(0, size).Select(at => Content(name, at))]))),
+            sums.Select(sum => sum.Output.Split(' ')[0]));
+
+        static byte Content(ulong node, long at) => (byte)((at * 31 / 7) + (long)node);
     }
 
     [Fact]

@@ -56,6 +56,24 @@ public sealed class MountPointTests : MountSandbox
     }
 
     [Fact]
+    public async Task The_corpse_of_another_filesystem_is_refused_and_left_alone()
+    {
+        LeaveCorpse();
+
+        Assert.Contains("does not answer (fuse.hello)", await RefusalAsync(MountPoint, Options with { Name = "other" }), StringComparison.Ordinal);
+        Assert.Equal(1, CountMounts());
+    }
+
+    [Fact]
+    public async Task A_link_that_leads_in_a_circle_is_refused()
+    {
+        File.CreateSymbolicLink(Path.Join(Root, "a"), "b");
+        File.CreateSymbolicLink(Path.Join(Root, "b"), "a");
+
+        Assert.Contains("circle", await RefusalAsync(Path.Join(Root, "a")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_corpse_of_an_earlier_mount_is_detached_first()
     {
         LeaveCorpse();
@@ -125,6 +143,6 @@ public sealed class MountPointTests : MountSandbox
         Assert.DoesNotContain(MountTable.Read(), entry => entry.MountPoint == real);
     }
 
-    private async Task<string> RefusalAsync(string path) =>
-        (await Assert.ThrowsAsync<FuseMountException>(() => FuseMount.MountAsync(path, new HelloFileSystem(), Options, Log).WaitAsync(TimeSpan.FromSeconds(20)))).Message;
+    private async Task<string> RefusalAsync(string path, FuseMountOptions? options = null) =>
+        (await Assert.ThrowsAsync<FuseMountException>(() => FuseMount.MountAsync(path, new HelloFileSystem(), options ?? Options, Log).WaitAsync(TimeSpan.FromSeconds(20)))).Message;
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ModelFs.Fuse.Mounting;
 using ModelFs.Testing.Kernel;
 
 namespace ModelFs.Fuse.Tests.Mounting;
@@ -59,6 +60,19 @@ public sealed class UnmountTests : MountSandbox
 
         Assert.Equal(1, CountMounts());
         Assert.Equal("Hello, world\n", (await Tool.RunAsync("cat", $"{MountPoint}/hello.txt")).Output);
+    }
+
+    [Fact]
+    public async Task A_connection_that_somebody_aborts_completes_the_mount_and_disposing_takes_its_corpse_away()
+    {
+        FuseMount mount = await MountAsync(new HelloFileSystem());
+
+        Assert.True(new ConnectionControl(Assert.Single(MountTable.Read(), entry => entry.MountPoint == MountPoint).Device).TryAbort());
+
+        await mount.Completion.WaitAsync(ScriptedKernel.Patience);
+        Assert.Equal(1, CountMounts());
+        await mount.DisposeAsync();
+        Assert.Equal(0, CountMounts());
     }
 
     [Fact]

@@ -12,9 +12,9 @@ public sealed class UnprivilegedMountTests : MountSandbox
     {
         await Installed.Value;
 
-        ToolResult result = await RunAsNobodyAsync("0666", "$DAEMON > out 2> log & daemon=$!; await mounted out; cat mnt/hello.txt; grep fuse.hello /proc/self/mountinfo; kill -TERM $daemon; wait $daemon; echo exit $?; grep -c fuse.hello /proc/self/mountinfo; cat log >&2");
+        ToolResult result = await RunAsNobodyAsync("0666", "$DAEMON > out 2> log & daemon=$!; await mounted out; cat mnt/hello.txt; grep fuse.hello /proc/self/mountinfo; for fd in /proc/$daemon/fd/*; do if [ $(readlink $fd) = /dev/fuse ]; then grep flags /proc/$daemon/fdinfo/${fd##*/}; fi; done; kill -TERM $daemon; wait $daemon; echo exit $?; grep -c fuse.hello /proc/self/mountinfo; cat log >&2");
 
-        Assert.Matches("(?s)^Hello, world\n[^\n]* ro,nosuid,nodev,noatime [^\n]*- fuse.hello hello ro,user_id=65534,group_id=65534,default_permissions[^\n]*\nexit 0\n0\n$", result.Output);
+        Assert.Matches("(?s)^Hello, world\n[^\n]* ro,nosuid,nodev,noatime [^\n]*- fuse.hello hello ro,user_id=65534,group_id=65534,default_permissions[^\n]*\nflags:\\s+02[0-7]{6}\nexit 0\n0\n$", result.Output);
         Assert.Contains("only user 65534 may enter", result.Error, StringComparison.Ordinal);
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Security;
 
 namespace ModelFs.Testing.Http;
 
@@ -9,7 +10,8 @@ public sealed class MisbehavingServer : IAsyncDisposable
     private readonly ConcurrentDictionary<string, Func<RawExchange, CancellationToken, Task>> scripts = new();
     private readonly RawHttpServer server;
 
-    public MisbehavingServer(IPAddress? address = null) => server = new RawHttpServer(AnswerAsync, address);
+    public MisbehavingServer(IPAddress? address = null, SslServerAuthenticationOptions? tls = null) =>
+        server = new RawHttpServer(AnswerAsync, address, tls);
 
     public Uri Uri => server.Uri;
 

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 
 namespace ModelFs.Testing.Http;
 
@@ -14,15 +16,16 @@ public sealed class RawHttpServer : IAsyncDisposable
     private readonly CancellationTokenSource stopping = new();
     private readonly ConcurrentDictionary<Task, byte> connections = new();
     private readonly Func<RawExchange, CancellationToken, Task> answer;
+    private readonly SslServerAuthenticationOptions? tls;
     private readonly Task accepting;
 
     /// <param name="answer">Answers one request. What it throws ends the connection and is kept in <see cref="Faults"/>.</param>
-    public RawHttpServer(Func<RawExchange, CancellationToken, Task> answer, IPAddress? address = null)
+    public RawHttpServer(Func<RawExchange, CancellationToken, Task> answer, IPAddress? address = null, SslServerAuthenticationOptions? tls = null)
     {
-        this.answer = answer;
+        (this.answer, this.tls) = (answer, tls);
         listener = new TcpListener(address ?? IPAddress.Loopback, 0);
         listener.Start(512);
-        Uri = new Uri($"http://{listener.LocalEndpoint}");
+        Uri = new Uri($"{(tls is null ? "http" : "https")}://{listener.LocalEndpoint}");
         accepting = AcceptAsync();
     }
 
@@ -66,9 +69,12 @@ public sealed class RawHttpServer : IAsyncDisposable
         socket.NoDelay = true;
         socket.SendBufferSize = 64 << 10;
         using var connection = socket;
-        await using var stream = new NetworkStream(socket, ownsSocket: false);
+        await using var bytes = new NetworkStream(socket, ownsSocket: false);
+        await using var secured = tls is null ? null : new SslStream(bytes);
         try
         {
+            if (secured is not null) await secured.AuthenticateAsServerAsync(tls!, stopping.Token);
+            Stream stream = secured is null ? bytes : secured;
             using var reader = new RequestReader(stream);
             while (await reader.ReadAsync(stopping.Token) is { } request)
             {
@@ -80,8 +86,9 @@ public sealed class RawHttpServer : IAsyncDisposable
             // Otherwise closing with unread input would reset the connection and lose the end of the answer.
             socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException or AuthenticationException)
         {
+            // The client went away, or we did.
         }
         catch (Exception e)
         {

@@ -206,8 +206,8 @@ public sealed class RecordedMlflow : IAsyncDisposable
     private static async Task SendPieceAsync(RawExchange exchange, ServedRequest served, byte[] bytes, bool chunked)
     {
         if (bytes.Length == 0) return;
+        served.Sent(bytes.Length); // before the client can have them, so that it never sees fewer counted
         await exchange.SendAsync(chunked ? [.. Encoding.ASCII.GetBytes($"{bytes.Length:x}\r\n"), .. bytes, .. "\r\n"u8] : bytes);
-        served.Sent(bytes.Length);
     }
 
     private bool IsSwitchedOff(RawRequest request) =>

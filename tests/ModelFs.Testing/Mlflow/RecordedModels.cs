@@ -111,7 +111,6 @@ internal sealed class RecordedModels
 
     private void AddUnrecorded()
     {
-        for (var i = 0; i < 30; i++) AddModel(NewModel($"many-{i:0000}", null, null));
         AddVersion(new JsonObject
         {
             ["name"] = "space name", ["version"] = "1", ["creation_timestamp"] = UnrecordedTime - 1000, ["last_updated_timestamp"] = UnrecordedTime - 1000,
@@ -122,14 +121,13 @@ internal sealed class RecordedModels
         AddModel(NewModel("echo3-prod", null, versions[("echo3-prod", "1")]));
     }
 
-    private static JsonObject NewModel(string name, string? description, JsonObject? latest)
+    private static JsonObject NewModel(string name, string? description, JsonObject latest)
     {
         var json = new JsonObject
         {
             ["name"] = name, ["creation_timestamp"] = UnrecordedTime, ["last_updated_timestamp"] = UnrecordedTime,
         };
         if (description is not null) json["description"] = description;
-        if (latest is null) return json;
         json["latest_versions"] = new JsonArray(latest.DeepClone());
         if (description is not null) json["tags"] = new JsonArray(new JsonObject { ["key"] = "team", ["value"] = "modelfs" });
         json["aliases"] = new JsonArray(new JsonObject { ["alias"] = "champion", ["version"] = "1" });
