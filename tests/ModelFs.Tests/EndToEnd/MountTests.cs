@@ -171,7 +171,7 @@ public sealed class MountTests : IAsyncLifetime
         var lines = mount.Log.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.NotEmpty(lines);
         Assert.All(lines, l => JsonDocument.Parse(l).Dispose());
-        Assert.Contains(lines, l => l.Contains("mounted on", StringComparison.Ordinal));
+        Assert.Contains(lines, l => l.Contains("serving ", StringComparison.Ordinal));
     }
 
     private static int FreePort()
