@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using ModelFs.Configuration;
 using ModelFs.Fuse;
@@ -10,6 +11,12 @@ namespace ModelFs.Commands;
 /// <summary>The verbs, and what all of them have in common: one line for an error, an exit code, an orderly end on Ctrl-C.</summary>
 internal static class CommandLine
 {
+    /// <summary>
+    /// A signal that comes again this soon is the same one, sent to the process and to its group as timeout(1) and shells do.
+    /// One that comes later is taken at its word, and ends the process as it is.
+    /// </summary>
+    private static readonly TimeSpan SecondThoughts = TimeSpan.FromSeconds(1);
+
     public static RootCommand Build()
     {
         var root = new RootCommand("Mounts model registries as a read-only filesystem, and reads from them lazily.")
@@ -34,6 +41,7 @@ internal static class CommandLine
         if (parsed.Action is ParseErrorAction)
             return Fail(ExitCode.Usage, $"{parsed.Errors[0].Message.TrimEnd('.')}; see {Verb(parsed)} --help");
         using var ended = new CancellationTokenSource();
+        long signalled = 0;
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         try
@@ -56,8 +64,8 @@ internal static class CommandLine
 
         void End(PosixSignalContext signal)
         {
-            // A second signal is taken at its word.
-            signal.Cancel = !ended.IsCancellationRequested;
+            var first = Interlocked.CompareExchange(ref signalled, Stopwatch.GetTimestamp(), 0);
+            signal.Cancel = first == 0 || Stopwatch.GetElapsedTime(first) < SecondThoughts;
             ended.Cancel();
         }
     }

@@ -19,17 +19,14 @@ public sealed class ModelFsProcess : IAsyncDisposable
 
     private readonly Process process;
     private readonly StringBuilder log = new();
+    private readonly StringBuilder output = new();
 
-    private ModelFsProcess(Process process, string mountPoint)
+    private ModelFsProcess(Process process, string? mountPoint)
     {
         this.process = process;
-        MountPoint = mountPoint;
-        process.ErrorDataReceived += (_, line) =>
-        {
-            lock (log)
-                log.AppendLine(line.Data);
-        };
-        process.OutputDataReceived += (_, _) => { };
+        MountPoint = mountPoint ?? "";
+        process.ErrorDataReceived += (_, line) => Append(log, line.Data);
+        process.OutputDataReceived += (_, line) => Append(output, line.Data);
         process.BeginErrorReadLine();
         process.BeginOutputReadLine();
     }
@@ -38,17 +35,14 @@ public sealed class ModelFsProcess : IAsyncDisposable
 
     public int Id => process.Id;
 
+    /// <summary>Where it was told to mount; empty for a verb that mounts nothing.</summary>
     public string MountPoint { get; }
 
     /// <summary>What the process has written to standard error so far.</summary>
-    public string Log
-    {
-        get
-        {
-            lock (log)
-                return log.ToString();
-        }
-    }
+    public string Log => Text(log);
+
+    /// <summary>What the process has written to standard output so far.</summary>
+    public string Output => Text(output);
 
     public bool HasExited => process.HasExited;
 
@@ -73,6 +67,10 @@ public sealed class ModelFsProcess : IAsyncDisposable
             throw new TimeoutException($"modelfs {string.Join(' ', arguments)} did not end; so far it wrote: {Encoding.UTF8.GetString(output.ToArray())}");
         }
     }
+
+    /// <summary>Starts a verb that runs until it is told to end.</summary>
+    public static ModelFsProcess Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null) =>
+        new(Process.Start(StartInfo(arguments, environment, null))!, null);
 
     /// <summary>Starts <c>modelfs mount</c> in the foreground on <c>mnt</c> below the directory, with <c>cache</c> beside it, and waits until the mount answers.</summary>
     public static async Task<ModelFsProcess> MountAsync(Scratch scratch, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, string mountName = "mnt", string cacheName = "cache")
@@ -114,6 +112,9 @@ public sealed class ModelFsProcess : IAsyncDisposable
     /// <returns>The exit code.</returns>
     public Task<int> TerminateAsync() => SignalAsync("TERM");
 
+    /// <summary>SIGINT, as Ctrl-C sends it, and waits for the end.</summary>
+    public Task<int> InterruptAsync() => SignalAsync("INT");
+
     /// <summary>SIGKILL: no word of farewell, and the corpse of a mount.</summary>
     public Task<int> KillAsync() => SignalAsync("KILL");
 
@@ -133,7 +134,8 @@ public sealed class ModelFsProcess : IAsyncDisposable
         }
 
         process.Dispose();
-        MountTable.DetachAll(MountPoint, "fuse.modelfs");
+        if (MountPoint.Length > 0)
+            MountTable.DetachAll(MountPoint, "fuse.modelfs");
     }
 
     private static ProcessStartInfo StartInfo(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment, string? workingDirectory)
@@ -151,6 +153,18 @@ public sealed class ModelFsProcess : IAsyncDisposable
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
         return start;
+    }
+
+    private static void Append(StringBuilder text, string? line)
+    {
+        lock (text)
+            text.AppendLine(line);
+    }
+
+    private static string Text(StringBuilder text)
+    {
+        lock (text)
+            return text.ToString();
     }
 
     private static bool TakesCalls(string path)
