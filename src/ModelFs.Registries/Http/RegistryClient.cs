@@ -8,7 +8,7 @@ using Polly.Timeout;
 namespace ModelFs.Registries.Http;
 
 /// <param name="What">What is asked for, in words: the beginning of every message about it.</param>
-internal sealed record Question(string What, HttpMethod Method, Uri Target, RangeHeaderValue? Range = null, Treatment Treatment = default);
+internal sealed record Question(string What, Uri Target, RangeHeaderValue? Range = null, Treatment Treatment = default);
 
 /// <summary>
 /// Asks the configured origin, and those that it redirects to. What comes back is an answer that somebody has to read, or an error:
@@ -57,10 +57,10 @@ internal sealed class RegistryClient : IDisposable
                 return Error(RegistryErrorKind.Malformed, question, target, "redirects to nowhere");
             target = next;
             if (target.Scheme != Uri.UriSchemeHttp && target.Scheme != Uri.UriSchemeHttps)
-                return Error(RegistryErrorKind.Denied, question, question.Target, $"redirects to {Shown.Escaped(target.Scheme)}:, which is not followed");
+                return Error(RegistryErrorKind.Denied, question, $"redirects to {Shown.Escaped(target.Scheme)}:, which is not followed");
         }
 
-        return Error(RegistryErrorKind.Malformed, question, question.Target, $"redirects more than {MaxRedirects} times");
+        return Error(RegistryErrorKind.Malformed, question, $"redirects more than {MaxRedirects} times");
     }
 
     public RegistryError Error(RegistryErrorKind kind, Question question, Uri target, string fault)
@@ -94,7 +94,8 @@ internal sealed class RegistryClient : IDisposable
         }
         catch (TimeoutRejectedException) when (!call.Cancellation.IsCancellationRequested)
         {
-            return Error(RegistryErrorKind.Unavailable, question, target, $"gave no answer within {options.AttemptTimeout.TotalSeconds:0.###} s");
+            var limit = options.AttemptTimeout.TotalSeconds;
+            return Error(RegistryErrorKind.Unavailable, question, target, $"gave no answer within {limit:0.###} s");
         }
         catch (HttpRequestException e) when (e.InnerException is AddressRefusedException refused)
         {
@@ -102,14 +103,15 @@ internal sealed class RegistryClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            return Error(RegistryErrorKind.Unavailable, question, target, $"cannot be reached: {Shown.Escaped(Deepest(e).Message.TrimEnd('.'))}");
+            var reason = Shown.Escaped(Deepest(e).Message.TrimEnd('.'));
+            return Error(RegistryErrorKind.Unavailable, question, target, $"cannot be reached: {reason}");
         }
     }
 
     private async ValueTask<HttpResponseMessage> AttemptAsync(Question question, Uri target, CancellationToken cancellation)
     {
         var atHome = IsHome(target);
-        using var request = new HttpRequestMessage(question.Method, target);
+        using var request = new HttpRequestMessage(HttpMethod.Get, target);
         request.Headers.Range = question.Range;
         request.Headers.AcceptEncoding.Add(new StringWithQualityHeaderValue("identity"));
         request.Headers.UserAgent.Add(new ProductInfoHeaderValue("modelfs", null));
@@ -139,7 +141,8 @@ internal sealed class RegistryClient : IDisposable
         if (response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
         {
             response.Dispose();
-            if (Interlocked.Exchange(ref deniedLogged, 1) == 0) log.CredentialsRefused(options.Name, Address(target), status, identity.Describe);
+            if (Interlocked.Exchange(ref deniedLogged, 1) == 0)
+                log.CredentialsRefused(options.Name, Address(target), status, identity.Describe);
             return Error(RegistryErrorKind.Denied, question, target, $"answered {status}; {identity.Describe}");
         }
 
@@ -167,7 +170,8 @@ internal sealed class RegistryClient : IDisposable
         {
             var body = await response.Content.ReadAsStreamAsync(cancellation);
             var count = await body.ReadAtLeastAsync(start, start.Length, throwOnEndOfStream: false, cancellation);
-            return Encoding.UTF8.GetString(start, 0, count).Contains(" disabled due to the mlflow server running ", StringComparison.Ordinal);
+            var sentence = Encoding.UTF8.GetString(start, 0, count);
+            return sentence.Contains(" disabled due to the mlflow server running ", StringComparison.Ordinal);
         }
         catch (IOException)
         {
