@@ -87,7 +87,7 @@ internal sealed class MlflowApi(Uri home, RegistryClient client)
     {
         var status = (int)response.StatusCode;
         var said = await ReadErrorAsync(response, call);
-        var words = string.IsNullOrEmpty(said?.Message) ? "" : $": {Shown.Escaped(said.Message).TrimEnd('.')}";
+        var words = string.IsNullOrEmpty(said?.Message) ? "" : $": {client.Said(said.Message).TrimEnd('.')}";
         var kind = response.StatusCode switch
         {
             HttpStatusCode.NotFound when said?.ErrorCode is "RESOURCE_DOES_NOT_EXIST" or "NOT_FOUND" => RegistryErrorKind.NotFound,

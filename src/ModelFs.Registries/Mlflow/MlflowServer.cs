@@ -31,13 +31,10 @@ internal sealed class MlflowServer : IModelRegistry
         var home = new Uri(uri.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped));
         Description = $"mlflow {home.AbsoluteUri.TrimEnd('/')}";
         var credentials = MlflowCredentials.Read(uri, environment);
-        KeyValuePair<string, string>[] headers = environment("MLFLOW_WORKSPACE") is { Length: > 0 } workspace
-            ? [new("X-MLFLOW-WORKSPACE", workspace)]
-            : [];
         var identity = new ClientIdentity(
-            credentials.Authorization, headers, MlflowTls.Read(environment), credentials.Source, credentials.Redact);
+            credentials.Authorization, ReadWorkspace(environment), MlflowTls.Read(environment), credentials.Source, credentials.Redact);
         resilience = new Resilience(options, log, time);
-        client = new RegistryClient(home, identity, options, log, resilience);
+        client = new RegistryClient(home, identity, options, log, resilience, time);
         api = new MlflowApi(home, client);
         listing = new MlflowListing(api);
         content = new MlflowContent(api, options, log, time);
@@ -175,6 +172,14 @@ internal sealed class MlflowServer : IModelRegistry
     {
         client.Dispose();
         return default;
+    }
+
+    private static KeyValuePair<string, string>[] ReadWorkspace(Func<string, string?> environment)
+    {
+        if (environment("MLFLOW_WORKSPACE") is not { Length: > 0 } workspace) return [];
+        if (workspace.Any(c => !char.IsAscii(c) || char.IsControl(c)))
+            throw new RegistryConfigurationException("MLFLOW_WORKSPACE is sent as a header and can hold printable ASCII only.");
+        return [new("X-MLFLOW-WORKSPACE", workspace)];
     }
 
     private async ValueTask<RegistryResult<Model>> FindModelAsync(string model, Call call)
