@@ -14,7 +14,7 @@ internal static class Metrics
         Meter.CreateCounter<long>("modelfs.registry.bytes", "By", "Bytes of files received, from a server or a local store.");
 
     private static readonly Counter<long> Failures =
-        Meter.CreateCounter<long>("modelfs.registry.failures", "{failure}", "Requests that failed for good, by kind.");
+        Meter.CreateCounter<long>("modelfs.registry.failures", "{failure}", "Requests that ended in an error, by kind.");
 
     public static void Asked(string registry) => Requests.Add(1, new KeyValuePair<string, object?>("registry", registry));
 

@@ -13,13 +13,15 @@ public static class RegistryFactory
     public static IModelRegistry Create(RegistryOptions options, Func<string, string?> environment, ILoggerFactory logs, TimeProvider time)
     {
         if (options.Kind != "mlflow")
-            throw new RegistryConfigurationException($"Registry {options.Name}: kind {Shown.Quoted(options.Kind)} is unknown; there is: mlflow.");
+            throw new RegistryConfigurationException(
+                $"Registry {options.Name}: kind {Shown.Quoted(options.Kind)} is unknown; there is: mlflow.");
         Check(options, "attemptTimeout", options.AttemptTimeout);
         Check(options, "totalTimeout", options.TotalTimeout);
         Check(options, "stallTimeout", options.StallTimeout);
         foreach (var root in options.ArtifactRoots)
             if (!Path.IsPathFullyQualified(root))
-                throw new RegistryConfigurationException($"Registry {options.Name}: artifactRoots holds {Shown.Quoted(root)}, which is no absolute path.");
+                throw new RegistryConfigurationException(
+                    $"Registry {options.Name}: artifactRoots holds {Shown.Quoted(root)}, which is no absolute path.");
 
         var log = logs.CreateLogger("ModelFs.Registries");
         if (options.Uri.StartsWith(SqliteScheme, StringComparison.Ordinal))
@@ -35,7 +37,8 @@ public static class RegistryFactory
         if (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps)
             throw new RegistryConfigurationException($"Registry {options.Name}: uri has the scheme {Shown.Quoted(uri.Scheme)}; {Schemes}.");
         if (options.ArtifactsDestination is not null)
-            throw new RegistryConfigurationException($"Registry {options.Name}: artifactsDestination is for sqlite: stores; a server knows its own.");
+            throw new RegistryConfigurationException(
+                $"Registry {options.Name}: artifactsDestination is for sqlite: stores; a server knows its own.");
         return new MlflowServer(uri, options, environment, log, time);
     }
 

@@ -144,12 +144,10 @@ internal sealed class KeptRegistry
         switch (EscapedName.TryUnescape(name, out var model))
         {
             case NameForm.Whole:
-                if (models.TryGetFresh(model, out var answer) && !answer.IsOk)
-                    return new(answer);
                 // A listing that is being renewed will do: else the second "ls -l" of a large registry asks for each of its models.
-                return modelLists.PeekCurrent("")?.Find(model) is ListedModel listed && !models.TryGetFresh(model, out _)
+                return !models.TryGetFresh(model, out _) && modelLists.PeekCurrent("")?.Find(model) is ListedModel listed
                     ? new(new Answer<Model>(listed.Model, null, options.AliasTtl / 2))
-                    : models.GetAsync(model, mayWait: true, cancellation);
+                    : GetModelAsync(model, mayWait: true, cancellation);
             case NameForm.Shortened:
                 return FindShortenedModelAsync(name.ToArray(), cancellation);
             default:
@@ -161,7 +159,7 @@ internal sealed class KeptRegistry
     public ValueTask<Answer<Model>> GetKnownModelAsync(string model, CancellationToken cancellation) =>
         modelLists.PeekCurrent("")?.Find(model) is ListedModel listed
             ? new(new Answer<Model>(listed.Model, null, options.AliasTtl / 2))
-            : models.GetAsync(model, mayWait: false, cancellation);
+            : GetModelAsync(model, mayWait: false, cancellation);
 
     /// <summary>A version or a link in a model's directory. A name that neither can have is answered without a question.</summary>
     public ValueTask<Answer<ListedEntry>> FindChildAsync(string model, ReadOnlySpan<byte> name, CancellationToken cancellation)
@@ -218,12 +216,13 @@ internal sealed class KeptRegistry
         }
     }
 
-    /// <summary>A version, by the newer of its own answer and the listing's.</summary>
-    private ValueTask<Answer<ModelVersion>> GetVersionAsync(VersionKey key, CancellationToken cancellation)
+    /// <summary>A version, by the newest of its own answer and the listing's.</summary>
+    private async ValueTask<Answer<ModelVersion>> GetVersionAsync(VersionKey key, CancellationToken cancellation)
     {
-        if (childLists.Peek(key.Model) is { } listing && listing.Find(key.Version) is ListedVersion listed)
-            versions.Offer(key, listed.Version, listing.Begun);
-        return versions.GetAsync(key, mayWait: true, cancellation);
+        var (listing, asked) = await childLists.GetKeptAsync(key.Model, cancellation).ConfigureAwait(false);
+        if (listing?.Find(key.Version) is ListedVersion listed)
+            versions.Offer(key, listed.Version, Math.Min(asked, listing.Begun));
+        return await versions.GetAsync(key, mayWait: true, cancellation).ConfigureAwait(false);
     }
 
     private async ValueTask<Answer<ListedEntry>> FindVersionAsync(string model, string version, CancellationToken cancellation)
@@ -237,7 +236,7 @@ internal sealed class KeptRegistry
     /// <summary>By alias, or by the entry's name where that is shortened.</summary>
     private async ValueTask<Answer<ListedEntry>> FindLinkAsync(string model, string? alias, byte[]? name, CancellationToken cancellation)
     {
-        var answer = await GetModelAsync(model, cancellation).ConfigureAwait(false);
+        var answer = await GetModelAsync(model, mayWait: true, cancellation).ConfigureAwait(false);
         if (answer.Value is not { } found)
             return answer.As<ListedEntry>();
         alias ??= found.Aliases.Keys.FirstOrDefault(candidate => EscapedName.Escape(ModelChildName.OfAlias(candidate)).AsSpan().SequenceEqual(name));
@@ -252,23 +251,23 @@ internal sealed class KeptRegistry
             : newest.As<ListedEntry>();
     }
 
-    /// <summary>A model with its aliases, never older than the TTL unless the registry keeps us waiting.</summary>
-    private ValueTask<Answer<Model>> GetModelAsync(string model, CancellationToken cancellation)
+    /// <summary>A model with its aliases, by the newest of its own answer and the listing's; never older than the TTL unless the registry keeps us waiting.</summary>
+    private ValueTask<Answer<Model>> GetModelAsync(string model, bool mayWait, CancellationToken cancellation)
     {
-        if (!models.TryGetFresh(model, out _)
-            && modelLists.TryGetFresh("", out var list)
-            && list.Value?.Find(model) is ListedModel listed
-            && time.GetElapsedTime(list.Value.Begun) < options.AliasTtl)
-        {
-            models.Offer(model, listed.Model, list.Value.Begun);
-        }
+        return models.TryGetFresh(model, out _) ? models.GetAsync(model, mayWait, cancellation) : GetSlowlyAsync();
 
-        return models.GetAsync(model, mayWait: true, cancellation);
+        async ValueTask<Answer<Model>> GetSlowlyAsync()
+        {
+            var (listing, asked) = await modelLists.GetKeptAsync("", cancellation).ConfigureAwait(false);
+            if (listing?.Find(model) is ListedModel listed)
+                models.Offer(model, listed.Model, Math.Min(asked, listing.Begun));
+            return await models.GetAsync(model, mayWait, cancellation).ConfigureAwait(false);
+        }
     }
 
     private async ValueTask<RegistryResult<IReadOnlyList<ListedEntry>>> GetLinksAsync(string model, CancellationToken cancellation)
     {
-        var answer = await GetModelAsync(model, cancellation).ConfigureAwait(false);
+        var answer = await GetModelAsync(model, mayWait: true, cancellation).ConfigureAwait(false);
         if (answer.Value is not { } found)
             return answer.Error!;
         var links = found.Aliases

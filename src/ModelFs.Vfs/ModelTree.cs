@@ -40,7 +40,7 @@ public sealed class ModelTree : IAsyncDisposable
         Registries = [.. registries.Select(registry => new KeptRegistry(registry.Name, registry.Registry, cache.Metadata, options, errands, time, log))];
     }
 
-    internal IReadOnlyList<KeptRegistry> Registries { get; }
+    internal KeptRegistry[] Registries { get; }
 
     internal BlockCache Cache { get; }
 

@@ -8,7 +8,10 @@ namespace ModelFs.Registries.Tests;
 public sealed class HostileContentTests : IAsyncDisposable
 {
     private static readonly byte[] Content = [.. Enumerable.Range(0, 200).Select(i => (byte)i)];
-    private readonly ScriptedModel model = new(change: options => options with { StallTimeout = TimeSpan.FromMilliseconds(300) });
+    private readonly ShiftedTime time = new();
+    private readonly ScriptedModel model;
+
+    public HostileContentTests() => model = new ScriptedModel(time: time, change: options => options with { StallTimeout = TimeSpan.FromMilliseconds(300) });
 
     public ValueTask DisposeAsync() => model.DisposeAsync();
 
@@ -195,6 +198,25 @@ public sealed class HostileContentTests : IAsyncDisposable
         Assert.Equal(Content, await AllAsync(await model.OpenAsync(0, 200, 200, "small").Must()));
         Assert.Equal(Content[..100], await AllAsync(await model.OpenAsync(1L << 39, 100, 1L << 40, "large").Must()));
         Assert.DoesNotContain(model.Server.Requests, request => request.Path == ScriptedModel.GetArtifact);
+    }
+
+    [Fact]
+    public async Task A_server_that_had_no_ranges_gets_another_chance_after_ten_minutes()
+    {
+        Answer(200, 0, 200, null);
+        await using (await model.OpenAsync(50, 10, 200).Must())
+        {
+        }
+
+        await using (await model.OpenAsync(50, 10, 200).Must())
+        {
+        }
+
+        Answer(206, 50, 10, "bytes 50-59/200");
+        time.PutForward(TimeSpan.FromMinutes(11));
+        var content = await model.OpenAsync(50, 10, 200).Must();
+        Assert.Equal(50, content.Offset);
+        Assert.Equal(Content[50..60], await AllAsync(content));
     }
 
     [Fact]

@@ -69,6 +69,7 @@ public sealed class RecordedServerTests : IAsyncLifetime
     {
         await using var registry = TestRegistry.At(servers[flavour].Uri);
         await registry.GetModelAsync("nope", default).MustFail(RegistryErrorKind.NotFound);
+        await registry.ListVersionsAsync("nope", null, default).MustFail(RegistryErrorKind.NotFound);
         await registry.GetVersionAsync("iris", "99", default).MustFail(RegistryErrorKind.NotFound);
         await registry.GetVersionAsync("iris", "abc", default).MustFail(RegistryErrorKind.NotFound);
         await registry.GetVersionAsync("iris", "02", default).MustFail(RegistryErrorKind.NotFound);
@@ -195,6 +196,16 @@ public sealed class RecordedServerTests : IAsyncLifetime
         server.ResumeBodies();
         await content.Body.ReadExactlyAsync(bytes.AsMemory(1 << 20));
         Assert.Equal(expected.Sha256, Convert.ToHexStringLower(SHA256.HashData(bytes)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Flavours))]
+    public async Task A_name_that_the_proxy_cannot_serve_comes_another_way_even_at_first(MlflowFlavour flavour)
+    {
+        await using var registry = TestRegistry.At(servers[flavour].Uri);
+        var manifest = await registry.ManifestAsync("space name", "1");
+        var expected = servers[flavour].Models.File("space name", "1", "dir with space/ü 模型 +&=;'~.bin");
+        Assert.Equal(expected.Bytes(5, 100), await registry.ReadAsync(manifest, expected.Path, 5, 100));
     }
 
     [Theory]

@@ -8,7 +8,7 @@ using Polly.Timeout;
 namespace ModelFs.Registries.Http;
 
 /// <param name="What">What is asked for, in words: the beginning of every message about it.</param>
-internal sealed record Question(string What, HttpMethod Method, Uri Target, RangeHeaderValue? Range = null, Treatment Treatment = default);
+internal sealed record Question(string What, Uri Target, RangeHeaderValue? Range = null, Treatment Treatment = default);
 
 /// <summary>
 /// Asks the configured origin, and those that it redirects to. What comes back is an answer that somebody has to read, or an error:
@@ -19,8 +19,14 @@ internal sealed class RegistryClient : IDisposable
 {
     private const int MaxRedirects = 5;
 
-    // MLflow answers 503 also where it means "switched off"; its sentence begins so and is 200 bytes long.
-    private const int SwitchedOffPrefix = 1024;
+    // MLflow answers 503 where it means 501: `mlflow server --artifacts-only` and `--no-serve-artifacts` say so in this sentence.
+    private const string SwitchedOff = " disabled due to the mlflow server running ";
+
+    // MLflow's sentences are 60 to 200 bytes long: that a route is switched off (503), that a host is not allowed (403).
+    private const int MaxSentence = 1024;
+
+    // Of a refusal that a program runs into again and again.
+    private static readonly TimeSpan BetweenRefusalLines = TimeSpan.FromMinutes(1);
 
     private readonly Uri home;
     private readonly ClientIdentity identity;
@@ -29,11 +35,13 @@ internal sealed class RegistryClient : IDisposable
     private readonly Resilience resilience;
     private readonly HttpMessageInvoker toHome;
     private readonly HttpMessageInvoker toOthers;
-    private int deniedLogged;
+    private readonly TimeProvider time;
+    private long refusalLogged;
 
-    public RegistryClient(Uri home, ClientIdentity identity, RegistryOptions options, ILogger log, Resilience resilience)
+    public RegistryClient(
+        Uri home, ClientIdentity identity, RegistryOptions options, ILogger log, Resilience resilience, TimeProvider time)
     {
-        (this.home, this.identity, this.options, this.log, this.resilience) = (home, identity, options, log, resilience);
+        (this.home, this.identity, this.options, this.log, this.resilience, this.time) = (home, identity, options, log, resilience, time);
         var rule = new AddressRule(options.AllowInternalAddresses);
         toHome = Connector.ToHome(home, identity, rule);
         toOthers = Connector.ToOthers(rule);
@@ -50,17 +58,17 @@ internal sealed class RegistryClient : IDisposable
             var answer = await AskOneAsync(question, target, call);
             if (!answer.IsOk) return answer;
             var response = answer.Value;
-            if (!IsRedirect(response.StatusCode)) return Judge(question, target, response);
+            if (!IsRedirect(response.StatusCode)) return await JudgeAsync(question, target, response, call);
             var location = response.Headers.Location;
             response.Dispose();
             if (location is null || !Uri.TryCreate(target, location, out var next))
                 return Error(RegistryErrorKind.Malformed, question, target, "redirects to nowhere");
             target = next;
             if (target.Scheme != Uri.UriSchemeHttp && target.Scheme != Uri.UriSchemeHttps)
-                return Error(RegistryErrorKind.Denied, question, question.Target, $"redirects to {Shown.Escaped(target.Scheme)}:, which is not followed");
+                return Error(RegistryErrorKind.Denied, question, $"redirects to {Shown.Escaped(target.Scheme)}:, which is not followed");
         }
 
-        return Error(RegistryErrorKind.Malformed, question, question.Target, $"redirects more than {MaxRedirects} times");
+        return Error(RegistryErrorKind.Malformed, question, $"redirects more than {MaxRedirects} times");
     }
 
     public RegistryError Error(RegistryErrorKind kind, Question question, Uri target, string fault)
@@ -70,6 +78,9 @@ internal sealed class RegistryClient : IDisposable
     }
 
     public RegistryError Error(RegistryErrorKind kind, Question question, string fault) => Error(kind, question, question.Target, fault);
+
+    /// <summary>A server's own words, fit for a message. Secrets go first: what is cut short could hold half of one.</summary>
+    public string Said(string text) => Shown.Escaped(identity.Redact(text));
 
     /// <summary>Where a request went, without query (it may hold a signature) and user.</summary>
     public static string Address(Uri target) =>
@@ -94,7 +105,8 @@ internal sealed class RegistryClient : IDisposable
         }
         catch (TimeoutRejectedException) when (!call.Cancellation.IsCancellationRequested)
         {
-            return Error(RegistryErrorKind.Unavailable, question, target, $"gave no answer within {options.AttemptTimeout.TotalSeconds:0.###} s");
+            var limit = options.AttemptTimeout.TotalSeconds;
+            return Error(RegistryErrorKind.Unavailable, question, target, $"gave no answer within {limit:0.###} s");
         }
         catch (HttpRequestException e) when (e.InnerException is AddressRefusedException refused)
         {
@@ -102,14 +114,15 @@ internal sealed class RegistryClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            return Error(RegistryErrorKind.Unavailable, question, target, $"cannot be reached: {Shown.Escaped(Deepest(e).Message.TrimEnd('.'))}");
+            var reason = Shown.Escaped(Deepest(e).Message.TrimEnd('.'));
+            return Error(RegistryErrorKind.Unavailable, question, target, $"cannot be reached: {reason}");
         }
     }
 
     private async ValueTask<HttpResponseMessage> AttemptAsync(Question question, Uri target, CancellationToken cancellation)
     {
         var atHome = IsHome(target);
-        using var request = new HttpRequestMessage(question.Method, target);
+        using var request = new HttpRequestMessage(HttpMethod.Get, target);
         request.Headers.Range = question.Range;
         request.Headers.AcceptEncoding.Add(new StringWithQualityHeaderValue("identity"));
         request.Headers.UserAgent.Add(new ProductInfoHeaderValue("modelfs", null));
@@ -123,7 +136,8 @@ internal sealed class RegistryClient : IDisposable
         try
         {
             var response = await (atHome ? toHome : toOthers).SendAsync(request, cancellation);
-            if (response.StatusCode == HttpStatusCode.ServiceUnavailable && await IsSwitchedOffAsync(response, cancellation))
+            if (response.StatusCode == HttpStatusCode.ServiceUnavailable
+                && (await SentenceAsync(response, cancellation)).Contains(SwitchedOff, StringComparison.Ordinal))
                 response.StatusCode = HttpStatusCode.NotImplemented;
             return response;
         }
@@ -133,25 +147,32 @@ internal sealed class RegistryClient : IDisposable
         }
     }
 
-    private RegistryResult<HttpResponseMessage> Judge(Question question, Uri target, HttpResponseMessage response)
+    private async ValueTask<RegistryResult<HttpResponseMessage>> JudgeAsync(
+        Question question, Uri target, HttpResponseMessage response, Call call)
     {
         var status = (int)response.StatusCode;
         if (response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
         {
+            var sentence = await SentenceAsync(response, call.Cancellation);
             response.Dispose();
-            if (Interlocked.Exchange(ref deniedLogged, 1) == 0) log.CredentialsRefused(options.Name, Address(target), status, identity.Describe);
-            return Error(RegistryErrorKind.Denied, question, target, $"answered {status}; {identity.Describe}");
+            LogRefusal(target, status);
+            var said = sentence.Length == 0 || sentence.StartsWith('<') ? "" : $" ({Said(sentence.Trim())})";
+            return Error(RegistryErrorKind.Denied, question, target, $"answered {status}{said}; {identity.Describe}");
         }
 
-        if (Resilience.IsPassing(response.StatusCode))
-        {
-            var asked = response.Headers.RetryAfter is { } after ? $" and asks to be left alone ({after})" : "";
-            response.Dispose();
-            return Error(RegistryErrorKind.Unavailable, question, target, $"answered {status}{asked}");
-        }
+        if (!Resilience.IsPassing(response.StatusCode)) return response;
+        var asked = response.Headers.RetryAfter is { } after ? $" and asks to be left alone ({after})" : "";
+        response.Dispose();
+        return Error(RegistryErrorKind.Unavailable, question, target, $"answered {status}{asked}");
+    }
 
-        if (response.IsSuccessStatusCode) Volatile.Write(ref deniedLogged, 0);
-        return response;
+    private void LogRefusal(Uri target, int status)
+    {
+        var last = Volatile.Read(ref refusalLogged);
+        var now = time.GetTimestamp();
+        if (last != 0 && time.GetElapsedTime(last, now) < BetweenRefusalLines) return;
+        if (Interlocked.CompareExchange(ref refusalLogged, now, last) == last)
+            log.CredentialsRefused(options.Name, Address(target), status, identity.Describe);
     }
 
     private bool IsHome(Uri target) => Uri.Compare(
@@ -160,18 +181,19 @@ internal sealed class RegistryClient : IDisposable
     private static bool IsRedirect(HttpStatusCode status) => status is HttpStatusCode.MovedPermanently or HttpStatusCode.Found
         or HttpStatusCode.SeeOther or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect;
 
-    private static async ValueTask<bool> IsSwitchedOffAsync(HttpResponseMessage response, CancellationToken cancellation)
+    /// <summary>The beginning of an error's body.</summary>
+    private static async ValueTask<string> SentenceAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
-        var start = new byte[SwitchedOffPrefix];
+        var start = new byte[MaxSentence];
         try
         {
             var body = await response.Content.ReadAsStreamAsync(cancellation);
             var count = await body.ReadAtLeastAsync(start, start.Length, throwOnEndOfStream: false, cancellation);
-            return Encoding.UTF8.GetString(start, 0, count).Contains(" disabled due to the mlflow server running ", StringComparison.Ordinal);
+            return Encoding.UTF8.GetString(start, 0, count);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or HttpRequestException)
         {
-            return false;
+            return "";
         }
     }
 

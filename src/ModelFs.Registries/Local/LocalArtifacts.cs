@@ -12,6 +12,19 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registr
     /// <summary>Blocks. Lists all files below a directory; symbolic links, pipes and devices are left out.</summary>
     public RegistryResult<Manifest> List(ModelVersion version, string directory)
     {
+        try
+        {
+            return Walk(version, directory);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new RegistryError(
+                RegistryErrorKind.Unavailable, $"{Shown.Quoted(directory)} cannot be listed: {Shown.Escaped(e.Message)}");
+        }
+    }
+
+    private RegistryResult<Manifest> Walk(ModelVersion version, string directory)
+    {
         var opened = Open(directory, isDirectory: true);
         if (opened.Error is { } error) return error;
         using var root = opened.Value;
@@ -30,7 +43,9 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registr
         var manifest = builder.Build(version);
         return manifest.Files.Count > 0
             ? manifest
-            : new RegistryError(RegistryErrorKind.NotFound, $"Version {version.Version} of model {Shown.Quoted(version.Model)} has no files in {Shown.Quoted(directory)}.");
+            : new RegistryError(
+                RegistryErrorKind.NotFound,
+                $"Version {version.Version} of model {Shown.Quoted(version.Model)} has no files in {Shown.Quoted(directory)}.");
     }
 
     /// <summary>Blocks. Opens <c>[offset, offset + length)</c> of a file.</summary>
@@ -49,14 +64,16 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registr
         {
             handle.Dispose();
             return new RegistryError(
-                RegistryErrorKind.Malformed, $"{Shown.Quoted(path)} has {total} bytes where {file.Size?.ToString() ?? "more"} were listed: it was changed.");
+                RegistryErrorKind.Malformed,
+                $"{Shown.Quoted(path)} has {total} bytes where {file.Size?.ToString() ?? "more"} were listed: it was changed.");
         }
 
         var due = Math.Min(length, total - offset);
         return new ContentStream(new LocalBody(handle, offset, due, count => Metrics.Received(registry, count)), offset, total);
     }
 
-    private RegistryError? Collect(SafeFileHandle root, SafeFileHandle directory, string below, ManifestBuilder builder, Queue<string> waiting)
+    private RegistryError? Collect(
+        SafeFileHandle root, SafeFileHandle directory, string below, ManifestBuilder builder, Queue<string> waiting)
     {
         foreach (var (name, isDirectory, isLink) in Entries(directory))
         {
@@ -120,8 +137,9 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registr
     // Through the descriptor, so that what is listed is what was opened, whatever the path leads to by now.
     private static FileSystemEnumerable<(string Name, bool IsDirectory, bool IsLink)> Entries(SafeFileHandle directory) => new(
         $"/proc/self/fd/{directory.DangerousGetHandle()}",
-        (ref FileSystemEntry entry) => (entry.FileName.ToString(), entry.IsDirectory, entry.Attributes.HasFlag(FileAttributes.ReparsePoint)),
-        new EnumerationOptions { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false, ReturnSpecialDirectories = false });
+        (ref FileSystemEntry entry) =>
+            (entry.FileName.ToString(), entry.IsDirectory, entry.Attributes.HasFlag(FileAttributes.ReparsePoint)),
+        new EnumerationOptions { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false });
 
     private static long? LengthOf(SafeFileHandle handle)
     {

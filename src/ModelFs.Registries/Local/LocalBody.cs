@@ -2,7 +2,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ModelFs.Registries.Local;
 
-/// <summary>A piece of a local file, read at its offsets; a file that has become shorter ends it with an <see cref="IOException"/>.</summary>
+/// <summary>A piece of a local file; one that has become shorter ends it with an <see cref="IOException"/>.</summary>
 internal sealed class LocalBody(SafeFileHandle file, long offset, long due, Action<int> received) : ForwardStream
 {
     private long position;

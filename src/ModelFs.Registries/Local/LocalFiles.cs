@@ -11,12 +11,13 @@ namespace ModelFs.Registries.Local;
 internal static class LocalFiles
 {
     private const int ENOENT = 2;
+    private const int EINTR = 4;
     private const int ENXIO = 6;
+    private const int EAGAIN = 11;
     private const int EACCES = 13;
     private const int EXDEV = 18;
     private const int ENOTDIR = 20;
     private const int ELOOP = 40;
-    private const int EAGAIN = 11;
 
     // The same on x86-64, arm64, riscv64 and loongarch64, but for the two that arm64 swaps.
     private const int ORdonly = 0;
@@ -56,7 +57,7 @@ internal static class LocalFiles
                 if (fd >= 0) return new SafeFileHandle(fd, ownsHandle: true);
                 var errno = Marshal.GetLastPInvokeError();
                 // The kernel asks for another try when a rename raced with a "..".
-                if (errno != EAGAIN) return Refused(path, errno);
+                if (errno is not (EAGAIN or EINTR)) return Refused(path, errno);
             }
         }
         finally

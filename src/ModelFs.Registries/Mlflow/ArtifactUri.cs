@@ -23,7 +23,8 @@ internal enum ArtifactScheme
 
 /// <summary>Where the files of a version lie, taken apart.</summary>
 /// <param name="Name">The scheme as written; or of a run, logged model or version its id or name.</param>
-/// <param name="Path">Below whatever the scheme means, no slash in front but for <see cref="ArtifactScheme.Local"/>; a version's number.</param>
+/// <param name="Path">Below whatever the scheme means, with a slash in front for <see cref="ArtifactScheme.Local"/> alone;
+/// of a version its number.</param>
 /// <param name="Base">Of a proxy that is not the tracking server's own: its address, or <c>//host:port</c>.</param>
 internal readonly record struct ArtifactUri(ArtifactScheme Scheme, string Name, string Path, string? Base = null)
 {
@@ -83,7 +84,9 @@ internal readonly record struct ArtifactUri(ArtifactScheme Scheme, string Name, 
         // A user in it would be sent nowhere; that it is there at all means that somebody wants to confuse.
         if (authority.Contains('@', StringComparison.Ordinal)) return null;
         if (authority.Length > 0 && !Uri.TryCreate($"http://{authority}/", UriKind.Absolute, out _)) return null;
-        return new(ArtifactScheme.Proxy, "mlflow-artifacts", path < 0 ? "" : rest[path..].Trim('/'), authority.Length == 0 ? null : "//" + authority);
+        return new(
+            ArtifactScheme.Proxy, "mlflow-artifacts", path < 0 ? "" : rest[path..].Trim('/'),
+            authority.Length == 0 ? null : "//" + authority);
     }
 
     private static ArtifactUri? ParseHttp(string text)

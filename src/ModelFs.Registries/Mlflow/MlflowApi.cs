@@ -51,10 +51,11 @@ internal sealed class MlflowApi(Uri home, RegistryClient client)
     public static string EscapePath(string path) => Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal);
 
     /// <param name="unknownIs400">MLflow answers 400 for an alias that it does not know, and for one that cannot exist.</param>
-    public async ValueTask<RegistryResult<T>> GetAsync<T>(string what, Uri target, JsonTypeInfo<T> type, Call call, bool unknownIs400 = false)
+    public async ValueTask<RegistryResult<T>> GetAsync<T>(
+        string what, Uri target, JsonTypeInfo<T> type, Call call, bool unknownIs400 = false)
         where T : class
     {
-        var question = new Question(what, HttpMethod.Get, target, Treatment: new(Patient: false, RetryBrokenAnswers: true));
+        var question = new Question(what, target, Treatment: new(Patient: false, RetryBrokenAnswers: true));
         var answer = await client.AskAsync(question, call);
         if (answer.Error is { } error) return error;
         using var response = answer.Value;
@@ -81,11 +82,12 @@ internal sealed class MlflowApi(Uri home, RegistryClient client)
     }
 
     /// <summary>What an answer that is not 200 means.</summary>
-    public async ValueTask<RegistryError> ErrorOfAsync(Question question, HttpResponseMessage response, Call call, bool unknownIs400 = false)
+    public async ValueTask<RegistryError> ErrorOfAsync(
+        Question question, HttpResponseMessage response, Call call, bool unknownIs400 = false)
     {
         var status = (int)response.StatusCode;
         var said = await ReadErrorAsync(response, call);
-        var words = string.IsNullOrEmpty(said?.Message) ? "" : $": {Shown.Escaped(said.Message).TrimEnd('.')}";
+        var words = string.IsNullOrEmpty(said?.Message) ? "" : $": {client.Said(said.Message).TrimEnd('.')}";
         var kind = response.StatusCode switch
         {
             HttpStatusCode.NotFound when said?.ErrorCode is "RESOURCE_DOES_NOT_EXIST" or "NOT_FOUND" => RegistryErrorKind.NotFound,

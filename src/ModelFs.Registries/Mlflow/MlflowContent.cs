@@ -38,13 +38,17 @@ internal sealed class MlflowContent(MlflowApi api, RegistryOptions options, ILog
         RegistryError? worst = null;
         foreach (var attempt in Plan(proxyBase is not null, memory.State, artifact.State, file.Size))
         {
+            var path = MlflowApi.EscapePath($"{content.Path}/{file.Path}".TrimStart('/'));
             var (target, learned, name) = attempt.Route == Route.Proxy
-                ? (new Uri($"{proxyBase}/{MlflowApi.EscapePath(content.Path.Length == 0 ? file.Path : $"{content.Path}/{file.Path}")}"), memory, "the artifact proxy")
+                ? (new Uri($"{proxyBase}/{path}"), memory, "the artifact proxy")
                 : (ArtifactAddress(api, version, file.Path), artifact, "get-artifact");
             var opened = await TryAsync(attempt, target, learned, name, file, offset, length, call);
             if (opened.Error is not { } error) return opened;
-            // A route that cannot serve this file leaves it to the next; one that lies, or an origin that is down, ends it.
-            if (error.Kind is not (RegistryErrorKind.NotFound or RegistryErrorKind.Unsupported)) return error;
+            // A route that cannot serve this file leaves it to the next; one that lies, or an origin that is down, ends it. A proxy that
+            // only breaks off may be an old one, which does so when a name is not ASCII.
+            var mayFollow = error.Kind is RegistryErrorKind.NotFound or RegistryErrorKind.Unsupported
+                || (error.Kind == RegistryErrorKind.Unavailable && attempt.Route == Route.Proxy);
+            if (!mayFollow) return error;
             if (worst is null || error.Kind == RegistryErrorKind.NotFound) worst = error;
         }
 
@@ -70,7 +74,7 @@ internal sealed class MlflowContent(MlflowApi api, RegistryOptions options, ILog
         Try attempt, Uri target, RouteMemory memory, string name, ManifestFile file, long offset, long length, Call call)
     {
         var question = new Question(
-            $"the content of {Shown.Quoted(file.Path)}", HttpMethod.Get, target,
+            $"the content of {Shown.Quoted(file.Path)}", target,
             attempt.Ranged ? new RangeHeaderValue(offset, offset + length - 1) : null,
             new Treatment(Patient: !attempt.Ranged || attempt.Route == Route.Proxy, RetryBrokenAnswers: false));
         var answer = await api.Client.AskAsync(question, call);
@@ -113,8 +117,8 @@ internal sealed class MlflowContent(MlflowApi api, RegistryOptions options, ILog
     private async ValueTask<RegistryResult<ContentStream>> CheckedAsync(
         Question question, HttpResponseMessage response, (string? Fault, long? Due, long? Total) found, long offset, Call call)
     {
-        var fault = found.Fault ?? (response.Content.Headers.ContentEncoding.Any(coding => coding != "identity") ? "answered encoded bytes" : null);
-        if (fault is not null)
+        var encoded = response.Content.Headers.ContentEncoding.Any(coding => coding != "identity");
+        if ((found.Fault ?? (encoded ? "answered encoded bytes" : null)) is { } fault)
         {
             response.Dispose();
             return api.Client.Error(RegistryErrorKind.Malformed, question, fault);
@@ -126,7 +130,8 @@ internal sealed class MlflowContent(MlflowApi api, RegistryOptions options, ILog
         return new ContentStream(stream, offset, found.Total);
     }
 
-    private static (string? Fault, long? Due, long? Total) CheckPartial(HttpResponseMessage response, ManifestFile file, long offset, long length)
+    private static (string? Fault, long? Due, long? Total) CheckPartial(
+        HttpResponseMessage response, ManifestFile file, long offset, long length)
     {
         var range = response.Content.Headers.ContentRange;
         if (range is not { Unit: "bytes", From: { } from, To: { } to, Length: { } total })

@@ -32,7 +32,8 @@ internal sealed record MlflowCredentials(AuthenticationHeaderValue? Authorizatio
             return Basic(name, word, $"the credentials are those of {nameFrom} and {wordFrom}");
         if (Set(environment(Token)) is { } token)
         {
-            if (token.Any(char.IsControl)) throw new RegistryConfigurationException($"{Token} holds a line break or another control character.");
+            if (token.Any(char.IsControl))
+                throw new RegistryConfigurationException($"{Token} holds a line break or another control character.");
             return new(new AuthenticationHeaderValue("Bearer", token), $"the credentials are those of {Token}", [token]);
         }
 

@@ -24,9 +24,10 @@ internal sealed class MlflowDatabase : IModelRegistry
     {
         (this.path, this.options, this.log) = (path, options, log);
         Description = $"mlflow sqlite:///{path}";
-        store = new SqliteStore(path, environment("MLFLOW_WORKSPACE") is { Length: > 0 } workspace ? workspace : "default", options.AttemptTimeout);
+        var workspace = environment("MLFLOW_WORKSPACE") is { Length: > 0 } named ? named : "default";
+        store = new SqliteStore(path, workspace, options.AttemptTimeout);
         resilience = new Resilience(options, log, time);
-        destination = options.ArtifactsDestination is { } named ? LocalPath(named) : null;
+        destination = options.ArtifactsDestination is { } setting ? LocalPath(setting) : null;
         // What MLflow makes beside a database: the server's default destination, ours, and that of a client without a server.
         string[] roots = destination is not null ? [destination] : [Beside("mlartifacts"), Beside("artifacts"), Beside("mlruns")];
         artifacts = new LocalArtifacts([.. roots, .. options.ArtifactRoots], options.Name, log);
@@ -55,7 +56,8 @@ internal sealed class MlflowDatabase : IModelRegistry
             return MlflowRecords.ToModel(json, out var fault) is { } found ? found : Refused(fault);
         }, cancellation);
 
-    public ValueTask<RegistryResult<Page<ModelVersion>>> ListVersionsAsync(string model, string? pageToken, CancellationToken cancellation) =>
+    public ValueTask<RegistryResult<Page<ModelVersion>>> ListVersionsAsync(
+        string model, string? pageToken, CancellationToken cancellation) =>
         AskAsync<Page<ModelVersion>>($"the versions of model {Shown.Quoted(model)}", () =>
         {
             var versions = new List<ModelVersion>();
@@ -124,10 +126,6 @@ internal sealed class MlflowDatabase : IModelRegistry
             {
                 failure = store.Explain(e);
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidCastException)
-            {
-                failure = new RegistryError(RegistryErrorKind.Unavailable, $"{path}: {Shown.Escaped(e.Message)}");
-            }
 
             Metrics.Failed(options.Name, failure.Kind);
             return failure;
@@ -147,7 +145,8 @@ internal sealed class MlflowDatabase : IModelRegistry
         for (var step = 0; step < MaxIndirections; step++)
         {
             if (text is null) return new RegistryError(RegistryErrorKind.NotFound, $"{what} are said to lie where nothing is known of.");
-            if (!ArtifactUri.TryParse(text, out var uri)) return new RegistryError(RegistryErrorKind.Malformed, $"{what} lie in {Shown.Quoted(text)}, which is refused.");
+            if (!ArtifactUri.TryParse(text, out var uri))
+                return new RegistryError(RegistryErrorKind.Malformed, $"{what} lie in {Shown.Quoted(text)}, which is refused.");
             switch (uri.Scheme)
             {
                 case ArtifactScheme.Local:
@@ -165,7 +164,8 @@ internal sealed class MlflowDatabase : IModelRegistry
                     text = store.RunUri(uri.Name) is { } root ? $"{root.TrimEnd('/')}/{uri.Path}" : null;
                     break;
                 default:
-                    return new RegistryError(RegistryErrorKind.Unsupported, $"{what} lie in {Shown.Quoted(text)}, for which there is no client here.");
+                    return new RegistryError(
+                        RegistryErrorKind.Unsupported, $"{what} lie in {Shown.Quoted(text)}, for which there is no client here.");
             }
         }
 
@@ -179,7 +179,8 @@ internal sealed class MlflowDatabase : IModelRegistry
     private static string LocalPath(string destination)
     {
         if (ArtifactUri.TryParse(destination, out var uri) && uri.Scheme == ArtifactScheme.Local) return Path.GetFullPath(uri.Path);
-        throw new RegistryConfigurationException($"artifactsDestination is {Shown.Quoted(destination)}; a local store's is a directory of this machine.");
+        throw new RegistryConfigurationException(
+            $"artifactsDestination is {Shown.Quoted(destination)}; a local store's is a directory of this machine.");
     }
 
     private RegistryError Unknown(string what) => new(RegistryErrorKind.NotFound, $"Registry {options.Name} has no {what}.");

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using ModelFs.Registries.Http;
@@ -37,7 +36,8 @@ internal sealed class MlflowListing(MlflowApi api)
         }
 
         return last ?? new RegistryError(
-            RegistryErrorKind.Unsupported, $"{what} lie in {Shown.Quoted(version.ContentUri)}, for which there is no client here and no run to list by.");
+            RegistryErrorKind.Unsupported,
+            $"{what} lie in {Shown.Quoted(version.ContentUri)}, for which there is no client here and no run to list by.");
     }
 
     private IEnumerable<ListDirectory> Ways(string what, ModelVersion version, ArtifactUri content)
@@ -94,7 +94,8 @@ internal sealed class MlflowListing(MlflowApi api)
         return fault;
     }
 
-    private async ValueTask<RegistryResult<Manifest>> FinishAsync(string what, ModelVersion version, ManifestBuilder builder, Call call)
+    private async ValueTask<RegistryResult<Manifest>> FinishAsync(
+        string what, ModelVersion version, ManifestBuilder builder, Call call)
     {
         foreach (var batch in builder.WithoutSize().Take(MaxSizeRequests).Chunk(AtOnce))
         {
@@ -117,7 +118,7 @@ internal sealed class MlflowListing(MlflowApi api)
     {
         // One byte, not HEAD: an answer without a body cannot say that the endpoint is switched off.
         var question = new Question(
-            $"the size of {Shown.Quoted(path)}", HttpMethod.Get, MlflowContent.ArtifactAddress(api, version, path), new RangeHeaderValue(0, 0));
+            $"the size of {Shown.Quoted(path)}", MlflowContent.ArtifactAddress(api, version, path), new RangeHeaderValue(0, 0));
         var answer = await api.Client.AskAsync(question, call);
         if (answer.Error is { } error) return error;
         using var response = answer.Value;
@@ -131,7 +132,8 @@ internal sealed class MlflowListing(MlflowApi api)
         };
     }
 
-    private async ValueTask<RegistryResult<List<Entry>>> ListProxyAsync(string what, string proxy, string root, string directory, Call call)
+    private async ValueTask<RegistryResult<List<Entry>>> ListProxyAsync(
+        string what, string proxy, string root, string directory, Call call)
     {
         var answer = await api.GetAsync(
             what, MlflowApi.WithQuery(proxy, ("path", Join(root, directory))), MlflowJson.Default.ListArtifactsJson, call);
@@ -190,7 +192,7 @@ internal sealed class MlflowListing(MlflowApi api)
                 return new RegistryError(RegistryErrorKind.Malformed, $"{what} are refused: there are too many.");
             token = string.IsNullOrEmpty(answer.Value.NextPageToken) ? null : answer.Value.NextPageToken;
             if (token is not null && !seen.Add(token))
-                return new RegistryError(RegistryErrorKind.Malformed, $"{what} are refused: the pages of the listing go round in a circle.");
+                return new RegistryError(RegistryErrorKind.Malformed, $"{what} are refused: the listing's pages go round in a circle.");
         }
         while (token is not null);
 
@@ -209,7 +211,7 @@ internal sealed class MlflowListing(MlflowApi api)
                 if (!path.StartsWith(directory + "/", StringComparison.Ordinal))
                     return new RegistryError(
                         RegistryErrorKind.Malformed,
-                        string.Create(CultureInfo.InvariantCulture, $"{what} are refused: {Shown.Quoted(path)} is listed below {Shown.Quoted(directory)}."));
+                        $"{what} are refused: {Shown.Quoted(path)} is listed below {Shown.Quoted(directory)}.");
                 path = path[(directory.Length + 1)..];
             }
 

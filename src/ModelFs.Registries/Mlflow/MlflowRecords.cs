@@ -19,7 +19,8 @@ internal static class MlflowRecords
         status is null or "" or "READY" && stage != "Deleted_Internal" && source != PromptSource;
 
     /// <summary>MLflow numbers versions from 1; a number is no alias and an alias is no number.</summary>
-    public static bool IsVersionNumber(string version) => version.Length is > 0 and <= 18 && version[0] != '0' && version.All(char.IsAsciiDigit);
+    public static bool IsVersionNumber(string version) =>
+        version.Length is > 0 and <= 18 && version[0] != '0' && version.All(char.IsAsciiDigit);
 
     public static bool IsPrompt(RegisteredModelJson model) =>
         model.Tags?.Any(tag => tag is { Key: PromptTag } && string.Equals(tag.Value, "true", StringComparison.OrdinalIgnoreCase)) == true;

@@ -31,13 +31,10 @@ internal sealed class MlflowServer : IModelRegistry
         var home = new Uri(uri.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped));
         Description = $"mlflow {home.AbsoluteUri.TrimEnd('/')}";
         var credentials = MlflowCredentials.Read(uri, environment);
-        KeyValuePair<string, string>[] headers = environment("MLFLOW_WORKSPACE") is { Length: > 0 } workspace
-            ? [new("X-MLFLOW-WORKSPACE", workspace)]
-            : [];
         var identity = new ClientIdentity(
-            credentials.Authorization, headers, MlflowTls.Read(environment), credentials.Source, credentials.Redact);
+            credentials.Authorization, ReadWorkspace(environment), MlflowTls.Read(environment), credentials.Source, credentials.Redact);
         resilience = new Resilience(options, log, time);
-        client = new RegistryClient(home, identity, options, log, resilience);
+        client = new RegistryClient(home, identity, options, log, resilience, time);
         api = new MlflowApi(home, client);
         listing = new MlflowListing(api);
         content = new MlflowContent(api, options, log, time);
@@ -68,22 +65,11 @@ internal sealed class MlflowServer : IModelRegistry
             return ToPage("The models", models, answer.Value.NextPageToken, number, token);
         }, cancellation);
 
-    public ValueTask<RegistryResult<Model>> GetModelAsync(string model, CancellationToken cancellation)
-    {
-        var what = $"model {Shown.Quoted(model)}";
-        return resilience.CallAsync<Model>(what, async call =>
-        {
-            if (!MlflowRecords.IsName(model)) return Unknown(what);
-            var answer = await api.GetAsync(what, api.Rest("registered-models/get", ("name", model)), MlflowJson.Default.GetModelJson, call);
-            if (answer.Error is { } error) return error;
-            if (answer.Value.RegisteredModel is { } json && MlflowRecords.IsPrompt(json)) return Unknown(what);
-            if (MlflowRecords.ToModel(answer.Value.RegisteredModel, out var fault) is not { } found) return Refused(what, fault);
-            // Databases that compare without case find `iris` for `IRIS`; a file system has one name for one thing.
-            return found.Name == model ? found : Unknown(what);
-        }, cancellation);
-    }
+    public ValueTask<RegistryResult<Model>> GetModelAsync(string model, CancellationToken cancellation) =>
+        resilience.CallAsync($"model {Shown.Quoted(model)}", call => FindModelAsync(model, call), cancellation);
 
-    public ValueTask<RegistryResult<Page<ModelVersion>>> ListVersionsAsync(string model, string? pageToken, CancellationToken cancellation)
+    public ValueTask<RegistryResult<Page<ModelVersion>>> ListVersionsAsync(
+        string model, string? pageToken, CancellationToken cancellation)
     {
         var what = $"the versions of model {Shown.Quoted(model)}";
         return resilience.CallAsync<Page<ModelVersion>>(what, async call =>
@@ -97,6 +83,13 @@ internal sealed class MlflowServer : IModelRegistry
                 if (json?.Name != model || !MlflowRecords.IsReadable(json.Status, json.CurrentStage, json.Source)) continue;
                 if (MlflowRecords.ToVersion(json, out var fault) is not { } version) return Refused(what, fault);
                 versions.Add(version);
+            }
+
+            // A search finds as little of a model without versions as of one that does not exist.
+            if (answer.Value is { ModelVersions: null or { Count: 0 }, NextPageToken: null or "" } && number == 0)
+            {
+                var known = await FindModelAsync(model, call);
+                if (known.Error is { } unknown) return unknown;
             }
 
             return ToPage(what, versions, answer.Value.NextPageToken, number, token);
@@ -159,17 +152,19 @@ internal sealed class MlflowServer : IModelRegistry
             if (located.Error is { } error) return error;
             var (found, uri) = located.Value;
             return uri.Scheme == ArtifactScheme.Local
-                ? await blocking.RunAsync(() => local.OpenContent($"{uri.Path.TrimEnd('/')}/{file.Path}", file, offset, length), call.Cancellation)
+                ? await blocking.RunAsync(
+                    () => local.OpenContent($"{uri.Path.TrimEnd('/')}/{file.Path}", file, offset, length), call.Cancellation)
                 : await content.OpenAsync(found, uri, file, offset, length, call);
         }, cancellation);
     }
 
-    /// <summary>Asks for one model: the cheapest request that needs the registry's database and our credentials, as all others do.</summary>
+    /// <summary>Asks for one model: the cheapest request that needs the database and our credentials, as all others do.</summary>
     public ValueTask<RegistryResult<Unit>> PingAsync(CancellationToken cancellation) =>
         resilience.CallAsync<Unit>("a sign of life", async call =>
         {
             var answer = await api.GetAsync(
-                "a sign of life", api.Rest("registered-models/search", ("max_results", "1")), MlflowJson.Default.SearchModelsJson, call);
+                "a sign of life", api.Rest("registered-models/search", ("max_results", "1")), MlflowJson.Default.SearchModelsJson,
+                call);
             return answer.Error is { } error ? error : default(Unit);
         }, cancellation);
 
@@ -179,8 +174,30 @@ internal sealed class MlflowServer : IModelRegistry
         return default;
     }
 
+    private static KeyValuePair<string, string>[] ReadWorkspace(Func<string, string?> environment)
+    {
+        if (environment("MLFLOW_WORKSPACE") is not { Length: > 0 } workspace) return [];
+        if (workspace.Any(c => !char.IsAscii(c) || char.IsControl(c)))
+            throw new RegistryConfigurationException("MLFLOW_WORKSPACE is sent as a header and can hold printable ASCII only.");
+        return [new("X-MLFLOW-WORKSPACE", workspace)];
+    }
+
+    private async ValueTask<RegistryResult<Model>> FindModelAsync(string model, Call call)
+    {
+        var what = $"model {Shown.Quoted(model)}";
+        if (!MlflowRecords.IsName(model)) return Unknown(what);
+        var answer = await api.GetAsync(
+            what, api.Rest("registered-models/get", ("name", model)), MlflowJson.Default.GetModelJson, call);
+        if (answer.Error is { } error) return error;
+        if (answer.Value.RegisteredModel is { } json && MlflowRecords.IsPrompt(json)) return Unknown(what);
+        if (MlflowRecords.ToModel(answer.Value.RegisteredModel, out var fault) is not { } found) return Refused(what, fault);
+        // Databases that compare without case find `iris` for `IRIS`; a file system has one name for one thing.
+        return found.Name == model ? found : Unknown(what);
+    }
+
     /// <summary>Asks where a version's files lie; its <c>source</c> is for people and may lead elsewhere.</summary>
-    private async ValueTask<RegistryResult<(ModelVersion Version, ArtifactUri Uri)>> LocateAsync(string what, ModelVersion version, Call call)
+    private async ValueTask<RegistryResult<(ModelVersion Version, ArtifactUri Uri)>> LocateAsync(
+        string what, ModelVersion version, Call call)
     {
         var answer = await api.GetAsync(
             what, api.Rest("model-versions/get-download-uri", ("name", version.Model), ("version", version.Version)),
@@ -199,7 +216,9 @@ internal sealed class MlflowServer : IModelRegistry
     private Uri SearchVersions(string model, string? token)
     {
         // MLflow's filter knows both quotes and no way to escape them. A name with both is found by looking at every version there is.
-        var quote = !model.Contains('\'', StringComparison.Ordinal) ? '\'' : !model.Contains('"', StringComparison.Ordinal) ? '"' : (char?)null;
+        var quote = !model.Contains('\'', StringComparison.Ordinal) ? '\''
+            : !model.Contains('"', StringComparison.Ordinal) ? '"'
+            : (char?)null;
         var filter = $"name={quote}{model}{quote}";
         return (quote, token) switch
         {

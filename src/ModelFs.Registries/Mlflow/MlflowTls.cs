@@ -11,7 +11,7 @@ internal static class MlflowTls
     private const string ServerCertificate = "MLFLOW_TRACKING_SERVER_CERT_PATH";
     private const string ClientCertificate = "MLFLOW_TRACKING_CLIENT_CERT_PATH";
 
-    /// <exception cref="RegistryConfigurationException">A variable makes no sense, or names a file that does not hold what it should.</exception>
+    /// <exception cref="RegistryConfigurationException">A variable makes no sense, or names a file that cannot be used.</exception>
     public static SslClientAuthenticationOptions Read(Func<string, string?> environment)
     {
         var options = new SslClientAuthenticationOptions();
@@ -24,7 +24,11 @@ internal static class MlflowTls
         }
         else if (!string.IsNullOrEmpty(bundle))
         {
-            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            var policy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
             Load(ServerCertificate, bundle, path => policy.CustomTrustStore.ImportFromPemFile(path));
             if (policy.CustomTrustStore.Count == 0)
                 throw new RegistryConfigurationException($"{ServerCertificate} names {bundle}, which holds no certificate.");

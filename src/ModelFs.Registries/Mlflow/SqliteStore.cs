@@ -62,8 +62,8 @@ internal sealed class SqliteStore(string path, string workspace, TimeSpan busyTi
     {
         using var database = Open();
         return Versions(
-            database, $"v.name = $name AND v.version = $version {database.Within("v")}", ("$name", model), ("$version", long.Parse(version)))
-            .FirstOrDefault();
+            database, $"v.name = $name AND v.version = $version {database.Within("v")}",
+            ("$name", model), ("$version", long.Parse(version))).FirstOrDefault();
     }
 
     /// <summary>As MLflow's server resolves it: <c>latest</c> is the highest number that is not deleted.</summary>
@@ -73,7 +73,10 @@ internal sealed class SqliteStore(string path, string workspace, TimeSpan busyTi
         return alias == MlflowRecords.Latest
             ? Versions(
                 database,
-                $"v.name = $name AND coalesce(v.current_stage, '') <> 'Deleted_Internal' {database.Within("v")} ORDER BY v.version DESC LIMIT 1",
+                $"""
+                 v.name = $name AND coalesce(v.current_stage, '') <> 'Deleted_Internal' {database.Within("v")}
+                 ORDER BY v.version DESC LIMIT 1
+                 """,
                 ("$name", model)).FirstOrDefault()
             : Versions(
                 database,
@@ -84,11 +87,13 @@ internal sealed class SqliteStore(string path, string workspace, TimeSpan busyTi
                 ("$name", model), ("$alias", alias)).FirstOrDefault();
     }
 
-    /// <summary>Where the files of a version lie, in MLflow's words: its storage location, or the source of databases that know none.</summary>
+    /// <summary>Where the files of a version lie, in MLflow's words: its storage location, or where there is none its source.</summary>
     public string? DownloadUri(string model, string version)
     {
         using var database = Open();
-        var location = database.HasColumn("model_versions", "storage_location") ? "coalesce(nullif(v.storage_location, ''), v.source)" : "v.source";
+        var location = database.HasColumn("model_versions", "storage_location")
+            ? "coalesce(nullif(v.storage_location, ''), v.source)"
+            : "v.source";
         return Scalar(
             database, $"SELECT {location} FROM model_versions v WHERE v.name = $name AND v.version = $version {database.Within("v")}",
             ("$name", model), ("$version", long.Parse(version)));
@@ -112,16 +117,22 @@ internal sealed class SqliteStore(string path, string workspace, TimeSpan busyTi
         Scalar(database, "SELECT name FROM registered_models LIMIT 1");
     }
 
-    public RegistryError Explain(SqliteException e) => e.SqliteErrorCode switch
+    public RegistryError Explain(SqliteException e)
     {
-        1 => new(RegistryErrorKind.Unsupported, $"{path} is no MLflow database of a version known here ({e.Message.TrimEnd('.')}); `mlflow db upgrade` may help."),
-        5 or 6 => new(RegistryErrorKind.Unavailable, $"{path} is locked by another process, for {busyTimeout.TotalSeconds:0.###} s and more."),
-        8 => new(RegistryErrorKind.Unavailable, $"{path} was left in the middle of a transaction, and only a process that may write to it can mend that."),
-        11 => new(RegistryErrorKind.Malformed, $"{path} is damaged."),
-        14 => new(RegistryErrorKind.Unavailable, File.Exists(path) ? $"{path} cannot be opened." : $"{path} does not exist."),
-        26 => new(RegistryErrorKind.Malformed, $"{path} is not a SQLite database."),
-        _ => new(RegistryErrorKind.Unavailable, $"{path} cannot be read: {e.Message}"),
-    };
+        var (kind, fault) = e.SqliteErrorCode switch
+        {
+            1 => (RegistryErrorKind.Unsupported,
+                $"is no MLflow database of a version known here; `mlflow db upgrade` may help ({e.Message.TrimEnd('.')})"),
+            5 or 6 => (RegistryErrorKind.Unavailable, $"is locked by another process, for {busyTimeout.TotalSeconds:0.###} s and more"),
+            8 => (RegistryErrorKind.Unavailable,
+                "was left in the middle of a transaction, which only a process that may write to it can mend"),
+            11 => (RegistryErrorKind.Malformed, "is damaged"),
+            14 => (RegistryErrorKind.Unavailable, File.Exists(path) ? "cannot be opened" : "does not exist"),
+            26 => (RegistryErrorKind.Malformed, "is not a SQLite database"),
+            _ => (RegistryErrorKind.Unavailable, $"cannot be read: {e.Message.TrimEnd('.')}"),
+        };
+        return new RegistryError(kind, $"{path} {fault}.");
+    }
 
     private Database Open() => new(path, workspace, busyTimeout);
 

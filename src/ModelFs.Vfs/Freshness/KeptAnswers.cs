@@ -76,7 +76,25 @@ internal sealed class KeptAnswers<TKey, T>(
             return entry.IsKnown && (Age(entry) < Ttl(entry) || entry.Flight is not null) ? entry.Value : null;
     }
 
-    /// <summary>Takes a value that came with the answer to another question.</summary>
+    /// <summary>The value as it is in memory or on disk and when it was asked for, without a question to the registry.</summary>
+    public async ValueTask<(T? Value, long Asked)> GetKeptAsync(TKey key, CancellationToken cancellation)
+    {
+        var entry = entries.GetOrAdd(key, static _ => new Entry());
+        while (true)
+        {
+            Task loading;
+            lock (entry)
+            {
+                if (entry.IsLoaded)
+                    return (entry.Value, entry.Asked);
+                loading = entry.Flight ??= Begin(key, entry, isRefresh: false);
+            }
+
+            await loading.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Takes a value that came with the answer to another question, unless a newer answer is known.</summary>
     public void Offer(TKey key, T value, long asked)
     {
         var entry = entries.GetOrAdd(key, static _ => new Entry());
@@ -202,12 +220,14 @@ internal sealed class KeptAnswers<TKey, T>(
         lock (entry)
         {
             entry.IsLoaded = true;
-            if (stored is null || entry.IsKnown)
+            if (stored is null)
                 return;
             // A clock that was set back makes an answer from the future: how old it is nobody knows, so it counts as expired.
             var age = time.GetUtcNow() - stored.Asked;
             var asked = age < TimeSpan.Zero ? long.MinValue / 2 : time.GetTimestamp() - (long)(age.TotalSeconds * time.TimestampFrequency);
-            entry.Know(stored.Value, stored.Value is null ? NoLonger(key) : null, asked);
+            if (!entry.IsKnown || entry.Asked < asked)
+                entry.Know(stored.Value, stored.Value is null ? NoLonger(key) : null, asked);
+            entry.HadValue |= stored.Value is not null;
             entry.SavedAt = time.GetTimestamp();
             entry.SavedHash = Hash(stored.Value is null ? null : question.File.Encode(stored.Value));
         }
@@ -256,7 +276,7 @@ internal sealed class KeptAnswers<TKey, T>(
         }
     }
 
-    /// <summary>Stores what has changed. That a thing is gone is stored only where it would come back from the disk otherwise.</summary>
+    /// <summary>Stores what has changed. That a thing is gone is stored only where it would come back from the disk otherwise, be it with a listing.</summary>
     private void Save(TKey key, Entry entry, T? value)
     {
         var encoded = value is null ? null : question.File.Encode(value);
@@ -265,11 +285,12 @@ internal sealed class KeptAnswers<TKey, T>(
         var hash = Hash(encoded);
         lock (entry)
         {
-            if (value is null && entry.SavedHash is null)
+            if (value is null && !entry.HadValue)
                 return;
-            if (entry.SavedHash == hash && time.GetElapsedTime(entry.SavedAt) < RewriteInterval)
+            if (value is not null && entry.SavedHash == hash && time.GetElapsedTime(entry.SavedAt) < RewriteInterval)
                 return;
-            entry.SavedHash = value is null ? null : hash;
+            entry.HadValue = value is not null;
+            entry.SavedHash = hash;
             entry.SavedAt = time.GetTimestamp();
         }
 
@@ -324,6 +345,9 @@ internal sealed class KeptAnswers<TKey, T>(
 
         public long Began { get; set; }
 
+        /// <summary>A value was known since the last time its absence was stored.</summary>
+        public bool HadValue { get; set; }
+
         public UInt128? SavedHash { get; set; }
 
         public long SavedAt { get; set; }
@@ -331,6 +355,7 @@ internal sealed class KeptAnswers<TKey, T>(
         public void Know(T? value, RegistryError? absence, long asked)
         {
             (IsKnown, Value, Absence, Asked, Failure) = (true, value, absence, asked, null);
+            HadValue |= value is not null;
         }
 
         /// <summary>A registry that is down or talks nonsense leaves what is known; one that refuses takes it away.</summary>

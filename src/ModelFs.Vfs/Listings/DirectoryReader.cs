@@ -30,7 +30,7 @@ internal sealed class DirectoryReader(ModelTree tree, NodeTable nodes, Places pl
     private async ValueTask<FuseResult<Unit>> ReadRootAsync(Place directory, DirectoryOffset start, FuseDirectoryWriter writer)
     {
         start = await AddDotsAsync(directory, start, writer).ConfigureAwait(false);
-        for (var i = start.Index - Dots; i < tree.Registries.Count; i++)
+        for (var i = start.Index - Dots; i < tree.Registries.Length; i++)
         {
             var registry = tree.Registries[(int)i];
             var entry = await entries.MakeAsync(registry).ConfigureAwait(false);

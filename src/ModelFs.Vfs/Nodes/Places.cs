@@ -16,7 +16,7 @@ internal readonly record struct Place(NodeId Id, NodeKey Key, KeptRegistry? Regi
 }
 
 /// <summary>Finds what node ids mean, also those that the kernel got from an earlier run.</summary>
-internal sealed class Places(IReadOnlyList<KeptRegistry> registries, NodeTable nodes, ILogger log)
+internal sealed class Places(KeptRegistry[] registries, NodeTable nodes, ILogger log)
 {
     /// <summary>Without waiting, where everything is in memory.</summary>
     public bool TryFind(ulong node, out Place place)
@@ -102,5 +102,11 @@ internal sealed class Places(IReadOnlyList<KeptRegistry> registries, NodeTable n
         return Errno.ESTALE;
     }
 
-    private static bool Fits(NodeId id, NodeKey key, ManifestTree content) => content.Fingerprint == key.Fingerprint && id.Index < content.Count;
+    private static bool Fits(NodeId id, NodeKey key, ManifestTree content)
+    {
+        if (content.Fingerprint != key.Fingerprint || id.Index >= content.Count)
+            return false;
+        content.Ordinal = id.Ordinal;
+        return true;
+    }
 }

@@ -8,14 +8,17 @@ internal sealed class ScriptedModel : IAsyncDisposable
     public const string Api = "/api/2.0/mlflow/";
     public const string Proxy = "/api/2.0/mlflow-artifacts/artifacts";
     public const string GetArtifact = "/model-versions/get-artifact";
-    public const string Version = """{"model_version":{"name":"m","version":"1","creation_timestamp":1795220678931,"status":"READY","source":"x","run_id":"r"}}""";
+    public const string Version =
+        """{"model_version":{"name":"m","version":"1","creation_timestamp":1795220678931,"status":"READY","source":"x","run_id":"r"}}""";
 
-    public ScriptedModel(CapturedLogs? logs = null, Func<RegistryOptions, RegistryOptions>? change = null, params (string, string)[] environment)
+    public ScriptedModel(
+        CapturedLogs? logs = null, Func<RegistryOptions, RegistryOptions>? change = null, TimeProvider? time = null,
+        params (string, string)[] environment)
     {
         Server.OnJson(Api + "model-versions/get", Version);
         ContentUri("mlflow-artifacts:/1/r/artifacts/model");
         var options = TestRegistry.Options(Server.Uri.AbsoluteUri);
-        Registry = TestRegistry.With(change is null ? options : change(options), logs, environment);
+        Registry = TestRegistry.With(change is null ? options : change(options), time, logs, environment);
     }
 
     public MisbehavingServer Server { get; } = new();

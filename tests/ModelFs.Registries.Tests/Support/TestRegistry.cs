@@ -17,10 +17,14 @@ internal static class TestRegistry
     public static IModelRegistry At(Uri uri, CapturedLogs? logs = null, params (string Name, string Value)[] environment) =>
         With(Options(uri.AbsoluteUri), logs, environment);
 
-    public static IModelRegistry With(RegistryOptions options, CapturedLogs? logs = null, params (string Name, string Value)[] environment)
+    public static IModelRegistry With(RegistryOptions options, CapturedLogs? logs = null, params (string Name, string Value)[] environment) =>
+        With(options, null, logs, environment);
+
+    public static IModelRegistry With(
+        RegistryOptions options, TimeProvider? time, CapturedLogs? logs, params (string Name, string Value)[] environment)
     {
         var variables = environment.ToDictionary(variable => variable.Name, variable => variable.Value);
-        return RegistryFactory.Create(options, variables.GetValueOrDefault, logs ?? new CapturedLogs(), TimeProvider.System);
+        return RegistryFactory.Create(options, variables.GetValueOrDefault, logs ?? new CapturedLogs(), time ?? TimeProvider.System);
     }
 
     public static T Must<T>(this RegistryResult<T> result)
@@ -88,6 +92,16 @@ internal static class TestRegistry
 
     public static FixtureFile File(this IReadOnlyList<FixtureModel> models, string model, string version, string path) =>
         models.Single(found => found.Name == model).Versions[version].Files.Single(file => file.Path == path);
+}
+
+/// <summary>The system's clock, which a test can put forward.</summary>
+internal sealed class ShiftedTime : TimeProvider
+{
+    private long shift;
+
+    public override long GetTimestamp() => System.GetTimestamp() + Volatile.Read(ref shift);
+
+    public void PutForward(TimeSpan by) => Interlocked.Add(ref shift, (long)(by.TotalSeconds * TimestampFrequency));
 }
 
 /// <summary>A directory of its own that goes with the test.</summary>

@@ -87,7 +87,8 @@ public sealed class RecordedMlflow : IAsyncDisposable
 
     /// <summary>Bytes of bodies sent for requests whose path or query, unescaped, holds the text.</summary>
     public long BytesSent(string holding = "") =>
-        Requests.Where(served => Uri.UnescapeDataString(served.Request.Target).Contains(holding, StringComparison.Ordinal)).Sum(served => served.BodyBytes);
+        Requests.Where(served => Uri.UnescapeDataString(served.Request.Target).Contains(holding, StringComparison.Ordinal))
+            .Sum(served => served.BodyBytes);
 
     /// <summary>From now on a route answers as a server that runs without it: 503 and a sentence.</summary>
     public void SwitchOff(MlflowRoute route) => switchedOff.TryAdd(route, 0);
@@ -127,7 +128,8 @@ public sealed class RecordedMlflow : IAsyncDisposable
 
         if (IsSwitchedOff(request))
         {
-            await SendAsync(exchange, served, 503, "Service Unavailable", PageHeaders, Encoding.UTF8.GetBytes(string.Format(SwitchedOff, request.Path)));
+            var sentence = Encoding.UTF8.GetBytes(string.Format(SwitchedOff, request.Path));
+            await SendAsync(exchange, served, 503, "Service Unavailable", PageHeaders, sentence);
             return;
         }
 
@@ -142,11 +144,12 @@ public sealed class RecordedMlflow : IAsyncDisposable
         if (answer is null)
         {
             Unrecorded.Enqueue($"{request.Method} {request.Target} {request.Header("Range")}".TrimEnd());
-            await SendAsync(exchange, served, 599, "Never Recorded", PageHeaders, Encoding.ASCII.GetBytes("This kind of request was never recorded."));
+            var sentence = "This kind of request was never recorded."u8.ToArray();
+            await SendAsync(exchange, served, 599, "Never Recorded", PageHeaders, sentence);
         }
         else if (answer.Status == 200 && IsProxyDownload(request) && !Ascii.IsValid(Uri.UnescapeDataString(request.Path)))
         {
-            // MLflow puts the name into a header unencoded. One server gives up with, the other without an answer.
+            // MLflow puts the name into a header unencoded: uvicorn then gives up with an answer, gunicorn without one.
             if (flavour == MlflowFlavour.Gunicorn) exchange.KeepAlive = false;
             else await SendAsync(exchange, served, recordings.Single(found => IsProxyDownload(found.Request) && found.Body?.Length == 21));
         }
@@ -176,11 +179,14 @@ public sealed class RecordedMlflow : IAsyncDisposable
     }
 
     private async Task SendAsync(
-        RawExchange exchange, ServedRequest served, int status, string reason, IReadOnlyList<KeyValuePair<string, string>> headers, byte[] body)
+        RawExchange exchange, ServedRequest served, int status, string reason, IReadOnlyList<KeyValuePair<string, string>> headers,
+        byte[] body)
     {
         var chunked = IsChunked(headers);
-        await exchange.SendHeadAsync(status, reason, chunked ? headers : Merge(headers, exchange.Request.Method == "HEAD" ? [] : [new("Content-Length", $"{body.Length}")]));
-        if (exchange.Request.Method == "HEAD") return;
+        var isHead = exchange.Request.Method == "HEAD";
+        await exchange.SendHeadAsync(
+            status, reason, chunked || isHead ? headers : Merge(headers, [new("Content-Length", $"{body.Length}")]));
+        if (isHead) return;
         await SendPieceAsync(exchange, served, body, chunked);
         if (chunked) await exchange.SendAsync("0\r\n\r\n");
     }
@@ -225,7 +231,8 @@ public sealed class RecordedMlflow : IAsyncDisposable
     }
 
     /// <summary>The headers of an answer that is a page of HTML.</summary>
-    private IReadOnlyList<KeyValuePair<string, string>> PageHeaders => recordings.First(recording => recording.Status == 404 && recording.Json is null).Headers;
+    private IReadOnlyList<KeyValuePair<string, string>> PageHeaders =>
+        recordings.First(recording => recording.Status == 404 && recording.Json is null).Headers;
 
     private static bool IsProxyDownload(RawRequest request) => request.Path.StartsWith(RecordedFiles.Proxy + "/", StringComparison.Ordinal);
 

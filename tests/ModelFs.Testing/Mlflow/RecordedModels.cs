@@ -20,6 +20,7 @@ internal sealed class RecordedModels
 
     // The recorded server's bert-tiny is larger than the store's.
     private const long BigFile = 285216769;
+    private const string BigSha256 = "9f8f366996f080988e723a62ec1cb7566443cbe26962ddd8a4b5a104c0755a0e";
 
     private readonly SortedDictionary<string, JsonObject> models = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Model, string Version), JsonObject> versions = [];
@@ -27,7 +28,7 @@ internal sealed class RecordedModels
 
     public RecordedModels(IReadOnlyList<Recording> recordings)
     {
-        foreach (var json in recordings.Where(recording => recording.Json is JsonObject).Select(recording => recording.Json!.AsObject()))
+        foreach (var json in recordings.Select(recording => recording.Json).OfType<JsonObject>())
         {
             foreach (var model in Listed(json, "registered_model", "registered_models")) AddModel(model);
             foreach (var version in Listed(json, "model_version", "model_versions")) AddVersion(version);
@@ -44,7 +45,7 @@ internal sealed class RecordedModels
     }
 
     /// <summary>What a client must find: the names, versions, aliases and all files of the recorded server.</summary>
-    public IReadOnlyList<FixtureModel> All { get; private set; }
+    public IReadOnlyList<FixtureModel> All { get; }
 
     public IEnumerable<string> Names => models.Keys;
 
@@ -56,7 +57,7 @@ internal sealed class RecordedModels
 
     public string? VersionOf(string model, string alias)
     {
-        if (alias == "latest") return versions.Keys.Where(key => key.Model == model).Select(key => int.Parse(key.Version)).DefaultIfEmpty().Max() is > 0 and var last ? $"{last}" : null;
+        if (alias == "latest") return versions.Keys.Where(key => key.Model == model).MaxBy(key => int.Parse(key.Version)).Version;
         lock (aliases) return aliases.GetValueOrDefault(model)?.GetValueOrDefault(alias);
     }
 
@@ -68,7 +69,9 @@ internal sealed class RecordedModels
         lock (aliases)
         {
             if (aliases[name].Count == 0) json.Remove("aliases");
-            else json["aliases"] = new JsonArray([.. aliases[name].Select(pair => new JsonObject { ["alias"] = pair.Key, ["version"] = pair.Value })]);
+            else
+                json["aliases"] = new JsonArray(
+                    [.. aliases[name].Select(pair => new JsonObject { ["alias"] = pair.Key, ["version"] = pair.Value })]);
         }
 
         return json;
@@ -113,9 +116,10 @@ internal sealed class RecordedModels
     {
         AddVersion(new JsonObject
         {
-            ["name"] = "space name", ["version"] = "1", ["creation_timestamp"] = UnrecordedTime - 1000, ["last_updated_timestamp"] = UnrecordedTime - 1000,
-            ["current_stage"] = "None", ["description"] = "", ["source"] = $"{Scheme}1/{SpaceNameRun}/artifacts/model", ["run_id"] = SpaceNameRun,
-            ["status"] = "READY", ["run_link"] = "",
+            ["name"] = "space name", ["version"] = "1",
+            ["creation_timestamp"] = UnrecordedTime - 1000, ["last_updated_timestamp"] = UnrecordedTime - 1000,
+            ["current_stage"] = "None", ["description"] = "", ["source"] = $"{Scheme}1/{SpaceNameRun}/artifacts/model",
+            ["run_id"] = SpaceNameRun, ["status"] = "READY", ["run_link"] = "",
         });
         AddModel(NewModel("space name", "seeded space name", versions[("space name", "1")]));
         AddModel(NewModel("echo3-prod", null, versions[("echo3-prod", "1")]));
@@ -154,7 +158,7 @@ internal sealed class RecordedModels
 
     private static FixtureFile TranslateFile(FixtureFile file, string storedRun, string run)
     {
-        if (file.Path == "model/model.safetensors") return file with { Size = BigFile, StatedSha256 = null };
+        if (file.Path == "model/model.safetensors") return new FixtureFile(file.Path, BigFile, file.Seed, null, BigSha256);
         if (file.Content is null || !file.Path.EndsWith("MLmodel", StringComparison.Ordinal)) return file;
         var text = Encoding.UTF8.GetString(file.Content)
             .Replace(storedRun, run, StringComparison.Ordinal)
