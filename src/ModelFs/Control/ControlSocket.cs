@@ -17,6 +17,7 @@ internal static class ControlSocket
     private const int LongestPath = 107;
 
     private const string Name = "modelfs.sock";
+    private const string MountSuffix = ".mount";
 
     /// <summary>A directory that nobody but this user can have made: never one in <c>/tmp</c>, where another could answer in the daemon's place.</summary>
     private static readonly string RuntimeDirectory =
@@ -96,7 +97,7 @@ internal static class ControlSocket
 
     private static string Pointer(string cacheDirectory) => Path.Combine(cacheDirectory, Name + ".path");
 
-    private static string MountPointer(string mountPoint) => Path.Combine(RuntimeDirectory, Hash(mountPoint) + ".mount");
+    private static string MountPointer(string mountPoint) => Path.Combine(RuntimeDirectory, Hash(mountPoint) + MountSuffix);
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
 
@@ -106,7 +107,14 @@ internal static class ControlSocket
         try
         {
             Directory.CreateDirectory(RuntimeDirectory);
-            File.WriteAllText(MountPointer(mountPoint), socket);
+            // Daemons that were killed, and whose cache has been deleted since, took nothing back.
+            foreach (var pointer in Directory.EnumerateFiles(RuntimeDirectory, "*" + MountSuffix))
+                if (!File.Exists(File.ReadAllText(pointer)))
+                    File.Delete(pointer);
+            // By rename: another daemon that sweeps at this moment sees the whole of it.
+            var written = Path.Combine(RuntimeDirectory, Path.GetRandomFileName());
+            File.WriteAllText(written, socket);
+            File.Move(written, MountPointer(mountPoint), overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -8,15 +8,18 @@ using ModelFs.Tests.Harness;
 namespace ModelFs.Tests.Control;
 
 /// <summary>The two ends of the control socket, on a real one.</summary>
-public sealed class ControlTests : IAsyncDisposable
+public sealed class ControlTests : IAsyncLifetime
 {
     private readonly Scratch scratch = new();
     private WebApplication? app;
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         if (app is not null)
             await app.DisposeAsync();
+        ControlSocket.Forget(MountPoint);
         scratch.Dispose();
     }
 
@@ -149,6 +152,18 @@ public sealed class ControlTests : IAsyncDisposable
         Assert.Equal("1.2.3", (await daemon.GetStatusAsync(CancellationToken.None)).Version);
         ControlSocket.Remove(Options(cache), MountPoint);
         Assert.False(File.Exists(daemon.Socket));
+    }
+
+    [Fact]
+    public async Task Word_of_a_daemon_whose_socket_is_gone_is_swept_away_by_the_next()
+    {
+        var gone = Options("gone");
+        using (ControlSocket.Bind(gone, scratch["gone-mnt"]))
+            File.Delete(ControlSocket.PathFor(gone));
+        Assert.NotNull(ControlSocket.FindByMount(scratch["gone-mnt"]));
+        await using var daemon = await StartAsync(new ScriptedStore());
+        Assert.Null(ControlSocket.FindByMount(scratch["gone-mnt"]));
+        Assert.Equal(daemon.Socket, ControlSocket.FindByMount(MountPoint));
     }
 
     [Fact]

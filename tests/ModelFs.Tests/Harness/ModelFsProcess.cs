@@ -134,8 +134,10 @@ public sealed class ModelFsProcess : IAsyncDisposable
         }
 
         process.Dispose();
-        if (MountPoint.Length > 0)
-            MountTable.DetachAll(MountPoint, "fuse.modelfs");
+        if (MountPoint.Length == 0)
+            return;
+        MountTable.DetachAll(MountPoint, "fuse.modelfs");
+        ControlSocket.Forget(MountPoint);
     }
 
     private static ProcessStartInfo StartInfo(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment, string? workingDirectory)
