@@ -1,29 +1,240 @@
 using Microsoft.Extensions.Logging;
+using ModelFs.Cache.Disk;
+using ModelFs.Cache.Index;
+using ModelFs.Cache.Objects;
+using ModelFs.Cache.Space;
 
 namespace ModelFs.Cache;
 
 /// <summary>Objects in blocks of 256 KiB on a local disk, with the index that knows which are there.</summary>
 public sealed class BlockCache : IAsyncDisposable
 {
+    /// <summary>A stop that takes longer loses no more than a kill would.</summary>
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(4);
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<ObjectKey, CachedObject> objects = [];
+    private readonly Dictionary<ObjectKey, TaskCompletionSource> reserved = [];
+    private readonly CacheResources resources;
+    private readonly DirectoryLock directoryLock;
+    private readonly Upkeep upkeep;
+    private bool isClosed;
+
+    private BlockCache(CacheResources resources, DirectoryLock directoryLock, string indexDirectory)
+    {
+        this.resources = resources;
+        this.directoryLock = directoryLock;
+        IndexBlocksDirectory = IndexDirectory.BlocksOf(indexDirectory);
+        resources.Space.Claim = key => TryReserve(key, unload: true);
+        resources.Space.Released = EndEviction;
+        string metadata = Path.Combine(indexDirectory, "meta");
+        resources.Space.AddMetadataBytes(Survey.AllocatedBytes(metadata));
+        Metadata = new MetadataStore(metadata, resources.Space.AddMetadataBytes, resources.Log);
+        Ordinals = OrdinalTable.Open(Path.Combine(indexDirectory, "ordinals"), resources.Log);
+        upkeep = new Upkeep(this, resources, directoryLock);
+    }
+
     /// <summary>Manifests, listings and aliases that outlive the process.</summary>
-    public MetadataStore Metadata => throw new NotImplementedException();
+    public MetadataStore Metadata { get; }
 
     /// <summary>Numbers that stand for names, the same after a restart.</summary>
-    public OrdinalTable Ordinals => throw new NotImplementedException();
+    public OrdinalTable Ordinals { get; }
 
-    public CacheStatus Status => throw new NotImplementedException();
+    public CacheStatus Status
+    {
+        get
+        {
+            int open;
+            lock (gate)
+                open = objects.Values.Count(o => o.Handles > 0);
+            return new CacheStatus(
+                resources.Options.Directory,
+                resources.Space.UsedBytes,
+                resources.Options.MaxBytes,
+                resources.Catalog.Count,
+                resources.Catalog.SealedCount,
+                open,
+                resources.Metrics.OriginBytes,
+                resources.Metrics.ServedBytes,
+                resources.Metrics.Evictions,
+                resources.Health.Fault);
+        }
+    }
+
+    /// <summary>Ends when the accounts of a directory that was found are whole.</summary>
+    internal Task Surveyed => upkeep.Surveyed;
+
+    internal string IndexBlocksDirectory { get; }
+
+    internal CacheResources Resources => resources;
 
     /// <exception cref="CacheInUseException">Another process holds the directory; it says which.</exception>
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
     public static Task<BlockCache> OpenAsync(CacheOptions options, ILoggerFactory logs, TimeProvider time, CancellationToken cancellation = default) =>
-        throw new NotImplementedException();
+        OpenAsync(options, logs, time, ObjectFile.Open, cancellation);
 
     /// <summary>Opens an object. Returns at once: what is on disk is looked up in the background, and the handle's reads wait for it.</summary>
-    public ObjectHandle Open(ObjectDescriptor descriptor, IObjectSource source) => throw new NotImplementedException();
+    public ObjectHandle Open(ObjectDescriptor descriptor, IObjectSource source)
+    {
+        if (descriptor.Size is < 0 or > CachedObject.MaxSize)
+            throw new ArgumentOutOfRangeException(nameof(descriptor), $"{descriptor.Name}: a size of {descriptor.Size} bytes");
+        CachedObject? target;
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(isClosed, this);
+            if (!objects.TryGetValue(descriptor.Key, out target))
+            {
+                objects.Add(descriptor.Key, target = new CachedObject(descriptor, source, resources));
+                var eviction = reserved.TryGetValue(descriptor.Key, out var ending) ? ending.Task : Task.CompletedTask;
+                target.Prepare(ObjectLoader.LoadAsync(target, eviction));
+            }
+            else if (target.Handles == 0)
+            {
+                target.PrepareAgain();
+            }
+
+            target.Source = source;
+            target.Handles++;
+        }
+
+        resources.Catalog.Touch(descriptor.Key, resources.Now);
+        return new ObjectHandle(this, target);
+    }
 
     /// <summary>What is held of an object, without opening it.</summary>
-    public ValueTask<ObjectState> GetStateAsync(ObjectKey key) => throw new NotImplementedException();
+    public async ValueTask<ObjectState> GetStateAsync(ObjectKey key)
+    {
+        CachedObject? target;
+        lock (gate)
+            objects.TryGetValue(key, out target);
+        if (target is not null)
+        {
+            await target.Ready.ConfigureAwait(false);
+            return target.State;
+        }
 
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+        if (resources.Quarantine.ContainsKey(key))
+            return new ObjectState(null, 0, false, false, true);
+        string path = resources.Paths.Of(key);
+        var indexed = await resources.Index.LoadAsync(key).ConfigureAwait(false);
+        if (indexed is not null)
+            return ObjectLoader.Describe(indexed);
+        var sidecar = await resources.Readers.RunAsync(() => File.Exists(path) ? Sidecar.Read(path, key) : null).ConfigureAwait(false);
+        return sidecar is null ? default : new ObjectState(sidecar.Size, sidecar.Size, true, sidecar.Digest.IsEmpty ? null : true, false);
+    }
+
+    /// <summary>Stops fetches, brings what was written to the disk and into the index, and gives the directory back. At most ten seconds.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (gate)
+        {
+            if (isClosed)
+                return;
+            isClosed = true;
+        }
+
+        resources.BeginClosing();
+        await Task.Factory.StartNew(Stop, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
+    }
+
+    internal static Task<BlockCache> OpenAsync(CacheOptions options, ILoggerFactory logs, TimeProvider time, OpenObjectFile openFile, CancellationToken cancellation)
+    {
+        options.Validate();
+        return Task.Factory.StartNew(() => Open(options, logs, time, openFile), cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    internal void Close(CachedObject target)
+    {
+        resources.Catalog.Touch(target.Key, target.LastUse);
+        lock (gate)
+            target.Handles--;
+    }
+
+    internal List<CachedObject> Loaded()
+    {
+        lock (gate)
+            return [.. objects.Values];
+    }
+
+    /// <summary>Keeps an object from being opened until <see cref="EndReservation"/>. False while it is in use, or loaded and not to be unloaded.</summary>
+    internal bool TryReserve(ObjectKey key, bool unload)
+    {
+        CachedObject? target;
+        lock (gate)
+        {
+            if (reserved.ContainsKey(key))
+                return false;
+            if (objects.TryGetValue(key, out target) && (!unload || target.Handles > 0 || !target.IsIdle))
+                return false;
+            objects.Remove(key);
+            reserved.Add(key, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+
+        target?.Unload();
+        return true;
+    }
+
+    internal void EndReservation(ObjectKey key)
+    {
+        TaskCompletionSource? ending;
+        lock (gate)
+            reserved.Remove(key, out ending);
+        ending?.SetResult();
+    }
+
+    private static BlockCache Open(CacheOptions options, ILoggerFactory logs, TimeProvider time, OpenObjectFile openFile)
+    {
+        var log = logs.CreateLogger("ModelFs.Cache");
+        string indexDirectory = options.IndexDirectory ?? Path.Combine(options.Directory, "index");
+        Directory.CreateDirectory(options.Directory);
+        Directory.CreateDirectory(indexDirectory);
+        var directoryLock = DirectoryLock.Acquire(options.Directory, indexDirectory, time);
+        try
+        {
+            var paths = new ObjectPaths(options.Directory);
+            var (catalog, metrics) = (new Catalog(), new Metrics());
+            var resources = new CacheResources
+            {
+                Options = options,
+                Paths = paths,
+                OpenFile = openFile,
+                Index = IndexDirectory.Open(indexDirectory, options.MaxBytes, log),
+                Health = new StoreHealth(log, time),
+                Space = new DiskSpace(options, catalog, paths, metrics, log),
+                Catalog = catalog,
+                Metrics = metrics,
+                Time = time,
+                Log = log,
+            };
+            return new BlockCache(resources, directoryLock, indexDirectory);
+        }
+        catch
+        {
+            directoryLock.Dispose();
+            throw;
+        }
+    }
+
+    private void EndEviction(ObjectKey key)
+    {
+        _ = resources.Index.RemoveAsync(key);
+        EndReservation(key);
+    }
+
+    private void Stop()
+    {
+        resources.Sealers.Drain();
+        resources.Writers.Close(StopLimit);
+        upkeep.Stop(StopLimit);
+        upkeep.Dispose();
+        resources.Index.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(1));
+        resources.Dispose();
+        Metadata.Dispose();
+        Ordinals.Dispose();
+        foreach (var item in Loaded())
+            item.Unload();
+        directoryLock.Dispose();
+    }
 }
 
 public sealed class CacheInUseException(string message) : IOException(message);

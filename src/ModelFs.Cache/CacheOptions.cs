@@ -15,4 +15,15 @@ public sealed record CacheOptions
 
     /// <summary>Bytes of the filesystem that are left free. Default 1 GiB: a full disk hurts more than a miss.</summary>
     public long MinFreeBytes { get; init; } = 1L << 30;
+
+    /// <exception cref="ArgumentException">A value is out of its range.</exception>
+    internal void Validate()
+    {
+        if (!Path.IsPathRooted(Directory) || (IndexDirectory is not null && !Path.IsPathRooted(IndexDirectory)))
+            throw new ArgumentException($"{nameof(Directory)} and {nameof(IndexDirectory)} must be absolute paths", nameof(Directory));
+        if (MaxBytes < 64L << 20)
+            throw new ArgumentException($"{nameof(MaxBytes)} is {MaxBytes}; it must be at least 64 MiB", nameof(MaxBytes));
+        if (MinFreeBytes < 0)
+            throw new ArgumentException($"{nameof(MinFreeBytes)} is {MinFreeBytes}; it must not be negative", nameof(MinFreeBytes));
+    }
 }

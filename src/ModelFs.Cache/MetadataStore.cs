@@ -1,12 +1,101 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using ModelFs.Cache.Disk;
+
 namespace ModelFs.Cache;
 
 /// <summary>Small values by key, each a file with its own checksum, replaced by rename. A damaged one reads as absent.</summary>
-public sealed class MetadataStore
+/// <remarks><c>&lt;index&gt;/meta/&lt;kind&gt;/&lt;2 hex&gt;/&lt;hash of the key&gt;</c>: magic and version (8), checksum over key and value (8), value.</remarks>
+public sealed class MetadataStore : IDisposable
 {
-    /// <param name="kind">A folder: <c>manifests</c>, <c>models</c> …</param>
+    private const ulong Magic = 0x0001_4154454D53464D; // "MFSMETA", version 1
+    private const int HeaderSize = 16;
+
+    private readonly WorkThreads threads = new("metadata", 2);
+    private readonly string root;
+    private readonly Action<long> account;
+    private readonly ILogger log;
+    private int temporaries;
+
+    /// <param name="account">Is told by how many bytes the store has grown.</param>
+    internal MetadataStore(string root, Action<long> account, ILogger log)
+    {
+        this.root = root;
+        this.account = account;
+        this.log = log;
+    }
+
+    /// <param name="kind">A folder: <c>manifests</c>, <c>models</c> …; lower-case letters, digits and dashes.</param>
     /// <param name="key">Any text; it becomes a hash.</param>
-    public ValueTask<ReadOnlyMemory<byte>?> GetAsync(string kind, string key, CancellationToken cancellation) => throw new NotImplementedException();
+    public async ValueTask<ReadOnlyMemory<byte>?> GetAsync(string kind, string key, CancellationToken cancellation)
+    {
+        string path = PathOf(kind, key);
+        return await threads.RunAsync(() => Get(path, key)).WaitAsync(cancellation).ConfigureAwait(false);
+    }
 
     /// <summary>Stores a value. A disk that refuses is logged and otherwise ignored: metadata can be had again.</summary>
-    public ValueTask PutAsync(string kind, string key, ReadOnlyMemory<byte> value, CancellationToken cancellation) => throw new NotImplementedException();
+    public async ValueTask PutAsync(string kind, string key, ReadOnlyMemory<byte> value, CancellationToken cancellation)
+    {
+        string path = PathOf(kind, key);
+        byte[] file = new byte[HeaderSize + value.Length];
+        value.CopyTo(file.AsMemory(HeaderSize));
+        BinaryPrimitives.WriteUInt64LittleEndian(file, Magic);
+        BinaryPrimitives.WriteUInt64LittleEndian(file.AsSpan(8), Check(key, value.Span));
+        await threads.RunAsync(() => Put(kind, path, file)).WaitAsync(cancellation).ConfigureAwait(false);
+    }
+
+    public void Dispose() => threads.Close(TimeSpan.FromSeconds(2));
+
+    private static ReadOnlyMemory<byte>? Get(string path, string key)
+    {
+        byte[] file;
+        try
+        {
+            file = File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+
+        if (file.Length < HeaderSize || BinaryPrimitives.ReadUInt64LittleEndian(file) != Magic)
+            return null;
+        var value = file.AsMemory(HeaderSize);
+        return BinaryPrimitives.ReadUInt64LittleEndian(file.AsSpan(8)) == Check(key, value.Span) ? value : null;
+    }
+
+    private void Put(string kind, string path, byte[] file)
+    {
+        string temporary = $"{path}.{Interlocked.Increment(ref temporaries)}.tmp";
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            long before = Linux.AllocatedBytes(path);
+            File.WriteAllBytes(temporary, file);
+            File.Move(temporary, path, overwrite: true);
+            account(((file.Length + 4095) & ~4095) - before);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.MetadataNotStored(log, kind, e.Message);
+            DurableFile.TryDelete(temporary, log);
+        }
+    }
+
+    private string PathOf(string kind, string key)
+    {
+        foreach (char c in kind)
+        {
+            if (!char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c != '-')
+                throw new ArgumentException($"'{kind}' is no folder name", nameof(kind));
+        }
+
+        string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)).AsSpan(0, 16));
+        return Path.Combine(root, kind, hash[..2], hash);
+    }
+
+    private static ulong Check(string key, ReadOnlySpan<byte> value) =>
+        BlockChecksum.Compute(value) ^ BlockChecksum.Compute(Encoding.UTF8.GetBytes(key)) * 0x9E3779B97F4A7C15ul;
 }

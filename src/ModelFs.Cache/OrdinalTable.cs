@@ -1,12 +1,232 @@
+using System.Buffers.Binary;
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+using ModelFs.Cache.Disk;
+
 namespace ModelFs.Cache;
 
 /// <summary>Gives each key a number that it keeps for ever, so that a node id can name it and a restarted daemon understands old ids.</summary>
-/// <remarks>An append-only file. Memory holds 16 bytes a key at most, not the keys. Thread safe; hits in memory never block.</remarks>
-public sealed class OrdinalTable
+/// <remarks>
+/// An append-only file of records on a grid of 8 bytes; a key's number is its record's place on that grid. So a record that is lost shifts no
+/// other, and a place is never used twice: what a torn write or a flipped bit spoiled is stepped over. Memory holds 16 bytes a key at most, not
+/// the keys. Thread safe; a key that was used lately is found in memory, others cost one read of a file.
+/// The first place tells people what the file is, and nothing depends on it: another layout takes another file name.
+/// </remarks>
+public sealed class OrdinalTable : IDisposable
 {
+    private const int Grid = 8; // so that 32 bits count 32 GiB of names
+    private const int HeaderSize = 8; // length (4), CRC32C over length and key (4)
+    private const int MaxKey = 64 * 1024;
+
+    /// <summary>Keys kept whole in memory: the names a mount is busy with.</summary>
+    private const int RecentKeys = 4096;
+
+    private readonly Lock gate = new();
+    private readonly SafeFileHandle file;
+    private readonly ILogger log;
+    private readonly Dictionary<uint, byte[]> recent = [];
+    private readonly Queue<uint> recentOrder = new();
+    private readonly SortedDictionary<long, byte[]> unwritten = [];
+    private Slot[] slots = new Slot[1024];
+    private int count;
+    private long end;
+
+    private OrdinalTable(SafeFileHandle file, ILogger log)
+    {
+        this.file = file;
+        this.log = log;
+    }
+
+    /// <summary>Bytes of the file.</summary>
+    internal long Bytes => Volatile.Read(ref end);
+
+    internal static OrdinalTable Open(string path, ILogger log)
+    {
+        var file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        byte[] bytes = new byte[RandomAccess.GetLength(file)];
+        for (int done = 0; done < bytes.Length;)
+        {
+            int n = RandomAccess.Read(file, bytes.AsSpan(done), done);
+            if (n == 0)
+                break;
+            done += n;
+        }
+
+        var table = new OrdinalTable(file, log);
+        RandomAccess.Write(file, "MODELFS1"u8, 0);
+        table.Scan(bytes);
+        return table;
+    }
+
     /// <summary>The key's number, from 1 on; a new one is on disk (or, with a faulty disk, in memory) before this returns.</summary>
-    public uint GetOrAdd(ReadOnlySpan<byte> key) => throw new NotImplementedException();
+    public uint GetOrAdd(ReadOnlySpan<byte> key)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, MaxKey, nameof(key));
+        uint hash = HashOf(key);
+        lock (gate)
+        {
+            for (int i = (int)(hash & (uint)(slots.Length - 1)); slots[i].Ordinal != 0; i = (i + 1) & (slots.Length - 1))
+            {
+                if (slots[i].Hash == hash && Load(slots[i].Ordinal) is { } found && key.SequenceEqual(found))
+                    return slots[i].Ordinal;
+            }
+
+            uint ordinal = checked((uint)(end / Grid));
+            byte[] record = Encode(key);
+            unwritten.Add(end, record);
+            Volatile.Write(ref end, end + record.Length);
+            Write();
+            Insert(hash, ordinal);
+            Remember(ordinal, key.ToArray());
+            return ordinal;
+        }
+    }
 
     /// <summary>The key of a number, or null for a number that was never given.</summary>
-    public byte[]? Find(uint ordinal) => throw new NotImplementedException();
+    public byte[]? Find(uint ordinal)
+    {
+        lock (gate)
+            return ordinal == 0 ? null : Load(ordinal)?.AsSpan().ToArray();
+    }
+
+    public void Dispose() => file.Dispose();
+
+    private void Scan(byte[] bytes)
+    {
+        long lost = -1;
+        int at = Grid;
+        while (at < bytes.Length)
+        {
+            if (Decode(bytes.AsSpan(at)) is { } key)
+            {
+                if (lost >= 0)
+                    Log.OrdinalsDamaged(log, lost, at - lost);
+                lost = -1;
+                Insert(HashOf(key), (uint)(at / Grid));
+                at += Padded(HeaderSize + key.Length);
+            }
+            else
+            {
+                lost = lost < 0 ? at : lost;
+                at += Grid;
+            }
+        }
+
+        if (lost >= 0)
+            Log.OrdinalsDamaged(log, lost, bytes.Length - lost);
+        end = Math.Max(Grid, at);
+    }
+
+    private byte[]? Load(uint ordinal)
+    {
+        if (recent.TryGetValue(ordinal, out byte[]? known))
+            return known;
+        long offset = (long)ordinal * Grid;
+        if (offset >= end)
+            return null;
+        if (unwritten.TryGetValue(offset, out byte[]? waiting))
+            return Decode(waiting);
+        byte[]? key;
+        try
+        {
+            Span<byte> header = stackalloc byte[HeaderSize];
+            if (RandomAccess.Read(file, header, offset) < HeaderSize)
+                return null;
+            int length = BinaryPrimitives.ReadInt32LittleEndian(header);
+            if (length is < 0 or > MaxKey)
+                return null;
+            byte[] record = new byte[HeaderSize + length];
+            key = RandomAccess.Read(file, record, offset) == record.Length ? Decode(record) : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+
+        if (key is not null)
+            Remember(ordinal, key);
+        return key;
+    }
+
+    /// <summary>Also what a faulty disk refused before.</summary>
+    private void Write()
+    {
+        try
+        {
+            foreach (var (offset, record) in unwritten.ToArray())
+            {
+                RandomAccess.Write(file, record, offset);
+                unwritten.Remove(offset);
+            }
+        }
+        catch (IOException e)
+        {
+            Log.OrdinalsNotStored(log, e.Message);
+        }
+    }
+
+    private void Insert(uint hash, uint ordinal)
+    {
+        // Slots of 8 bytes, between a half and all but a quarter of a doubling full: 11 to 16 bytes a key.
+        if (++count * 4L > slots.Length * 3L)
+        {
+            var former = slots;
+            slots = new Slot[former.Length * 2];
+            foreach (var slot in former)
+            {
+                if (slot.Ordinal != 0)
+                    Place(slot);
+            }
+        }
+
+        Place(new Slot(hash, ordinal));
+    }
+
+    private void Place(Slot slot)
+    {
+        int i = (int)(slot.Hash & (uint)(slots.Length - 1));
+        while (slots[i].Ordinal != 0)
+            i = (i + 1) & (slots.Length - 1);
+        slots[i] = slot;
+    }
+
+    private void Remember(uint ordinal, byte[] key)
+    {
+        if (recent.TryAdd(ordinal, key))
+            recentOrder.Enqueue(ordinal);
+        if (recentOrder.Count > RecentKeys)
+            recent.Remove(recentOrder.Dequeue());
+    }
+
+    private static byte[] Encode(ReadOnlySpan<byte> key)
+    {
+        byte[] record = new byte[Padded(HeaderSize + key.Length)];
+        BinaryPrimitives.WriteInt32LittleEndian(record, key.Length);
+        key.CopyTo(record.AsSpan(HeaderSize));
+        BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(4), CheckOf(record.AsSpan(0, 4), key));
+        return record;
+    }
+
+    private static byte[]? Decode(ReadOnlySpan<byte> record)
+    {
+        if (record.Length < HeaderSize)
+            return null;
+        int length = BinaryPrimitives.ReadInt32LittleEndian(record);
+        if (length is < 0 or > MaxKey || length > record.Length - HeaderSize)
+            return null;
+        var key = record.Slice(HeaderSize, length);
+        return BinaryPrimitives.ReadUInt32LittleEndian(record[4..]) == CheckOf(record[..4], key) ? key.ToArray() : null;
+    }
+
+    private static uint CheckOf(ReadOnlySpan<byte> length, ReadOnlySpan<byte> key) => BlockChecksum.Small(length) * 31 + BlockChecksum.Small(key);
+
+    private static uint HashOf(ReadOnlySpan<byte> key)
+    {
+        ulong checksum = BlockChecksum.Compute(key);
+        return (uint)(checksum >> 32) ^ (uint)checksum * 0x9E3779B1u;
+    }
+
+    private static int Padded(int length) => (length + Grid - 1) & ~(Grid - 1);
+
+    private readonly record struct Slot(uint Hash, uint Ordinal);
 }

@@ -28,6 +28,7 @@ public enum Errno
     ENODATA = 61,
     EPROTO = 71,
     EOPNOTSUPP = 95,
+    ECONNABORTED = 103,
     ENOTCONN = 107,
     ETIMEDOUT = 110,
     ESTALE = 116,

@@ -41,7 +41,7 @@ public abstract class FuseFileSystem
     {
     }
 
-    public virtual ValueTask<FuseResult<FuseStatistics>> GetStatisticsAsync(FuseRequest request, ulong node) => new(default(FuseStatistics));
+    public virtual ValueTask<FuseResult<FuseStatistics>> GetStatisticsAsync(FuseRequest request, ulong node) => new(new FuseStatistics(0, 0, 0, 0, 0));
 
     public virtual ValueTask<FuseResult<ReadOnlyMemory<byte>>> GetExtendedAttributeAsync(FuseRequest request, ulong node, ReadOnlySpan<byte> name) => new(Errno.EOPNOTSUPP);
 

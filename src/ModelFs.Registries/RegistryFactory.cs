@@ -1,13 +1,55 @@
 using Microsoft.Extensions.Logging;
+using ModelFs.Registries.Mlflow;
 
 namespace ModelFs.Registries;
 
 public static class RegistryFactory
 {
+    private const string SqliteScheme = "sqlite:///";
+
+    /// <summary>Makes a registry without asking it anything: one that is down now is made all the same.</summary>
     /// <param name="environment">Reads an environment variable, or answers null: the process's, or a test's.</param>
     /// <exception cref="RegistryConfigurationException">The options make no sense; the message names the setting.</exception>
-    public static IModelRegistry Create(RegistryOptions options, Func<string, string?> environment, ILoggerFactory logs, TimeProvider time) =>
-        throw new NotImplementedException();
+    public static IModelRegistry Create(RegistryOptions options, Func<string, string?> environment, ILoggerFactory logs, TimeProvider time)
+    {
+        if (options.Kind != "mlflow")
+            throw new RegistryConfigurationException(
+                $"Registry {options.Name}: kind {Shown.Quoted(options.Kind)} is unknown; there is: mlflow.");
+        Check(options, "attemptTimeout", options.AttemptTimeout);
+        Check(options, "totalTimeout", options.TotalTimeout);
+        Check(options, "stallTimeout", options.StallTimeout);
+        foreach (var root in options.ArtifactRoots)
+            if (!Path.IsPathFullyQualified(root))
+                throw new RegistryConfigurationException(
+                    $"Registry {options.Name}: artifactRoots holds {Shown.Quoted(root)}, which is no absolute path.");
+
+        var log = logs.CreateLogger("ModelFs.Registries");
+        if (options.Uri.StartsWith(SqliteScheme, StringComparison.Ordinal))
+        {
+            var path = options.Uri[SqliteScheme.Length..];
+            if (path.Length == 0) throw new RegistryConfigurationException($"Registry {options.Name}: uri names no database file.");
+            return new MlflowDatabase(Path.GetFullPath(path), options, environment, log, time);
+        }
+
+        // The URI may hold a password: none of these messages repeats it.
+        if (!Uri.TryCreate(options.Uri, UriKind.Absolute, out var uri))
+            throw new RegistryConfigurationException($"Registry {options.Name}: uri is no address; {Schemes}.");
+        if (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps)
+            throw new RegistryConfigurationException($"Registry {options.Name}: uri has the scheme {Shown.Quoted(uri.Scheme)}; {Schemes}.");
+        if (options.ArtifactsDestination is not null)
+            throw new RegistryConfigurationException(
+                $"Registry {options.Name}: artifactsDestination is for sqlite: stores; a server knows its own.");
+        return new MlflowServer(uri, options, environment, log, time);
+    }
+
+    private const string Schemes = "an mlflow registry is http://…, https://…, sqlite:///relative.db or sqlite:////absolute.db";
+
+    private static void Check(RegistryOptions options, string setting, TimeSpan value)
+    {
+        // Polly takes no more than a day and no less than 10 ms.
+        if (value < TimeSpan.FromMilliseconds(10) || value > TimeSpan.FromDays(1))
+            throw new RegistryConfigurationException($"Registry {options.Name}: {setting} is {value}; it must be between 10 ms and a day.");
+    }
 }
 
 public sealed class RegistryConfigurationException(string message) : Exception(message);

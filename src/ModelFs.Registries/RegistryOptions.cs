@@ -15,7 +15,9 @@ public sealed record RegistryOptions
     /// <summary>Where <c>mlflow-artifacts:</c> of a local store lies. Default: <c>mlartifacts</c> or <c>artifacts</c> beside the database.</summary>
     public string? ArtifactsDestination { get; init; }
 
-    /// <summary>Directories below which this registry may name local files. Default: none for a server; the artifacts destination for a local store.</summary>
+    /// <summary>Absolute paths of directories below which this registry may name local files, besides those that it always may: none for
+    /// a server; for a local store the artifacts destination, or by default <c>mlartifacts</c>, <c>artifacts</c> and <c>mlruns</c> beside
+    /// the database.</summary>
     public IReadOnlyList<string> ArtifactRoots { get; init; } = [];
 
     /// <summary>Whether addresses that this registry names may be loopback, private or link-local though its own is not. Default no.</summary>

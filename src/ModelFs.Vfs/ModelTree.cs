@@ -1,51 +1,144 @@
-using ModelFs.Cache;
-using ModelFs.Registries;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
+using ModelFs.Cache;
+using ModelFs.Fuse;
+using ModelFs.Registries;
+using ModelFs.Vfs.Content;
+using ModelFs.Vfs.Freshness;
+using ModelFs.Vfs.Listings;
+using ModelFs.Vfs.Names;
 
 namespace ModelFs.Vfs;
 
 /// <summary>What a path means: registries, models, aliases, versions, files. The mount and the command line both ask it.</summary>
-public sealed class ModelTree
+/// <remarks>
+/// Thread safe. It owns neither the registries nor the cache: dispose it before them. Whatever it is asked, it blocks no caller;
+/// cancelling gives up waiting, and the question to the registry goes on for others.
+/// </remarks>
+public sealed class ModelTree : IAsyncDisposable
 {
-    public ModelTree(IReadOnlyList<(string Name, IModelRegistry Registry)> registries, BlockCache cache, TreeOptions options, ILoggerFactory logs, TimeProvider time) =>
-        throw new NotImplementedException();
+    private readonly Errands errands = new();
+    private readonly ILogger log;
+
+    /// <exception cref="ArgumentException">A registry's name cannot be a directory's, or is there twice.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    public ModelTree(IReadOnlyList<(string Name, IModelRegistry Registry)> registries, BlockCache cache, TreeOptions options, ILoggerFactory logs, TimeProvider time)
+    {
+        options.Check();
+        foreach (var (name, _) in registries)
+        {
+            if (EscapedName.EscapeToString(name) != name)
+                throw new ArgumentException($"'{name}' cannot be the name of a directory", nameof(registries));
+            if (registries.Count(other => other.Name == name) > 1)
+                throw new ArgumentException($"there are two registries named '{name}'", nameof(registries));
+        }
+
+        log = logs.CreateLogger<ModelTree>();
+        Cache = cache;
+        Options = options;
+        Time = time;
+        Registries = [.. registries.Select(registry => new KeptRegistry(registry.Name, registry.Registry, cache.Metadata, options, errands, time, log))];
+    }
+
+    internal KeptRegistry[] Registries { get; }
+
+    internal BlockCache Cache { get; }
+
+    internal TreeOptions Options { get; }
+
+    internal TimeProvider Time { get; }
 
     /// <summary>Walks a path (<c>MLFLOW/iris/champion/MLmodel</c>, escaped names, no leading slash needed).</summary>
     /// <param name="followLast">Whether a symlink at the end is followed, as <c>stat</c> does and <c>lstat</c> does not.</param>
-    public ValueTask<TreeResult<TreeNode>> ResolveAsync(string path, bool followLast, CancellationToken cancellation) => throw new NotImplementedException();
+    public ValueTask<TreeResult<TreeNode>> ResolveAsync(string path, bool followLast, CancellationToken cancellation) =>
+        new PathWalk(Registries, cancellation).WalkAsync(path, followLast);
 
-    /// <summary>The children of a directory, in order; pages of a huge one arrive as they are asked for.</summary>
-    public IAsyncEnumerable<TreeResult<TreeNode>> ListAsync(TreeNode directory, CancellationToken cancellation) => throw new NotImplementedException();
+    /// <summary>The children of a directory, in order; pages of a huge one arrive as they are asked for. A failure is the last item.</summary>
+    public IAsyncEnumerable<TreeResult<TreeNode>> ListAsync(TreeNode directory, CancellationToken cancellation) => directory switch
+    {
+        RootNode => Registries.Select(registry => Ok(new RegistryNode(registry.Name))).ToAsyncEnumerable(),
+        RegistryNode node => ListAsync(node, "", Find(node.Registry).ListModelsAsync(cancellation), cancellation),
+        ModelNode node => ListAsync(node, node.Model.Name, Find(node.Registry).ListChildrenAsync(node.Model.Name, cancellation), cancellation),
+        VersionNode node => ListVersionAsync(node, cancellation),
+        DirectoryNode node => ListFilesAsync(node, cancellation),
+        _ => new[] { Fail(Errno.ENOTDIR, $"{directory.Path} is no directory") }.ToAsyncEnumerable(),
+    };
 
-    /// <summary>Opens a file's content.</summary>
-    public ObjectHandle Open(FileNode file) => throw new NotImplementedException();
-}
+    /// <summary>Opens a file's content. Returns at once.</summary>
+    public ObjectHandle Open(FileNode file) => Open(Find(file.Registry), file.Manifest.Version, file.File);
 
-/// <summary>A place in the tree. <see cref="Path"/> is its canonical escaped path below the mount, without a leading slash; empty for the root.</summary>
-public abstract record TreeNode(string Path)
-{
-    /// <summary>The last part of the path, escaped: what <c>ls</c> shows.</summary>
-    public string Name => Path[(Path.LastIndexOf('/') + 1)..];
-}
+    /// <summary>Ends the questions under way, and waits for answers that are on their way to the disk.</summary>
+    public ValueTask DisposeAsync() => errands.DisposeAsync();
 
-public sealed record RootNode() : TreeNode("");
+    internal ObjectHandle Open(KeptRegistry registry, ModelVersion version, ManifestFile file)
+    {
+        var descriptor = ObjectIdentity.Describe(registry.Name, version, file);
+        return Cache.Open(descriptor, new RegistrySource(registry.Registry, version, file, $"{registry.Name}/{descriptor.Name}", log));
+    }
 
-public sealed record RegistryNode(string Registry) : TreeNode(Registry);
+    private static async IAsyncEnumerable<TreeResult<TreeNode>> ListAsync(
+        TreeNode directory, string model, ValueTask<Answer<Listing>> question, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var (path, registry) = (directory.Path, directory.Path.Split('/')[0]);
+        var answer = await question.ConfigureAwait(false);
+        if (answer.Value is not { } listing)
+        {
+            yield return Fail(Errnos.Of(answer.Error!), $"{path}: {answer.Error!.Message}");
+            yield break;
+        }
 
-public sealed record ModelNode(string Path, string Registry, Model Model) : TreeNode(Path);
+        for (var i = 0; ; i++)
+        {
+            if (!listing.TryGet(i, out var entry))
+            {
+                if (await listing.EnsureAsync(i, cancellation).ConfigureAwait(false) is { } error)
+                    yield return Fail(Errnos.Of(error), $"{path}: {error.Message}");
+                if (!listing.TryGet(i, out entry))
+                    yield break;
+            }
 
-/// <param name="Target">Relative to the link's directory: a version.</param>
-/// <param name="Version">The version it points to, in the registry's words.</param>
-public sealed record AliasNode(string Path, string Registry, string Model, string Alias, string Version, string Target) : TreeNode(Path);
+            yield return Ok(PathWalk.NodeOf(path, registry, model, entry));
+        }
+    }
 
-/// <summary>A directory in a version, or the version itself.</summary>
-public sealed record DirectoryNode(string Path, Manifest Manifest, string Directory) : TreeNode(Path);
+    private async IAsyncEnumerable<TreeResult<TreeNode>> ListVersionAsync(VersionNode node, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var answer = await Find(node.Registry).GetContentAsync(ContentKey.Of(node.Version), cancellation).ConfigureAwait(false);
+        if (answer.Value is not { } content)
+        {
+            yield return Fail(Errnos.Of(answer.Error!), $"{node.Path}: {answer.Error!.Message}");
+            yield break;
+        }
 
-/// <param name="Size">Bytes, or null while nobody knows.</param>
-public sealed record FileNode(string Path, string Registry, Manifest Manifest, ManifestFile File, long? Size) : TreeNode(Path);
+        foreach (var child in PathWalk.ChildrenOf(node.Path, node.Registry, content, 0))
+            yield return Ok(child);
+    }
 
-/// <summary>A value, or why there is none: an errno, and one line for a person that says which part of the path is at fault and what there is instead.</summary>
-public readonly record struct TreeResult<T>(T? Value, Fuse.Errno Error, string? Message)
-{
-    public bool IsOk => Error == Fuse.Errno.None;
+    private async IAsyncEnumerable<TreeResult<TreeNode>> ListFilesAsync(DirectoryNode node, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var registry = Find(node.Path.Split('/')[0]);
+        var answer = await registry.GetContentAsync(ContentKey.Of(node.Manifest.Version), cancellation).ConfigureAwait(false);
+        if (answer.Value is not { } content)
+        {
+            yield return Fail(Errnos.Of(answer.Error!), $"{node.Path}: {answer.Error!.Message}");
+            yield break;
+        }
+
+        var index = content.FindPath(node.Directory);
+        if (index < 0 || !content.IsDirectory(index))
+        {
+            yield return Fail(Errno.ENOENT, $"{node.Path} is no longer there");
+            yield break;
+        }
+
+        foreach (var child in PathWalk.ChildrenOf(node.Path, registry.Name, content, index))
+            yield return Ok(child);
+    }
+
+    private KeptRegistry Find(string name) =>
+        Registries.FirstOrDefault(registry => registry.Name == name) ?? throw new ArgumentException($"'{name}' is no registry of this tree", nameof(name));
+
+    private static TreeResult<TreeNode> Ok(TreeNode node) => new(node, Errno.None, null);
+
+    private static TreeResult<TreeNode> Fail(Errno error, string message) => new(null, error, message);
 }

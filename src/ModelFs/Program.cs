@@ -1,1 +1,6 @@
-return 0;
+using System.Runtime.Versioning;
+using ModelFs.Commands;
+
+[assembly: SupportedOSPlatform("linux")]
+
+return await CommandLine.RunAsync(args).ConfigureAwait(false);

@@ -1,0 +1,80 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using ModelFs.Cache.Disk;
+using ModelFs.Cache.Fetching;
+using ModelFs.Cache.Index;
+using ModelFs.Cache.Objects;
+using ModelFs.Cache.Space;
+
+namespace ModelFs.Cache;
+
+/// <summary>Opens an object's file: the real one, or a test's that fails on purpose.</summary>
+internal delegate IObjectFile? OpenObjectFile(string path, bool create);
+
+/// <summary>What all objects of one cache share.</summary>
+internal sealed class CacheResources : IDisposable
+{
+    /// <summary>Requests at once whose readers wait. A source may limit itself further.</summary>
+    private const int DemandFetches = 64;
+
+    /// <summary>Requests at once that only read ahead: never so many that memory or the line is theirs alone.</summary>
+    private const int AheadFetches = 16;
+
+    private readonly CancellationTokenSource closing = new();
+
+    public required CacheOptions Options { get; init; }
+
+    public required ObjectPaths Paths { get; init; }
+
+    public required OpenObjectFile OpenFile { get; init; }
+
+    public required BlockIndex Index { get; init; }
+
+    public required StoreHealth Health { get; init; }
+
+    public required DiskSpace Space { get; init; }
+
+    public required Catalog Catalog { get; init; }
+
+    public required Metrics Metrics { get; init; }
+
+    public required TimeProvider Time { get; init; }
+
+    public required ILogger Log { get; init; }
+
+    public BufferPool Buffers { get; } = new();
+
+    /// <summary>Reads and verifies blocks. Four, because one NVMe queue is busy with that and a request of the mount is one job.</summary>
+    public WorkThreads Readers { get; } = new("read", 4);
+
+    /// <summary>Checksums and writes blocks: two, so that one checksums while the other writes.</summary>
+    public WorkThreads Writers { get; } = new("write", 2);
+
+    /// <summary>Hashes whole objects and seals them: seconds for a large one, hence apart.</summary>
+    public WorkThreads Sealers { get; } = new("seal", 1);
+
+    public SemaphoreSlim DemandSlots { get; } = new(DemandFetches);
+
+    public SemaphoreSlim AheadSlots { get; } = new(AheadFetches);
+
+    /// <summary>Reads that may wait for <see cref="Readers"/>: as many as a mount has requests in flight.</summary>
+    public SemaphoreSlim ReadSlots { get; } = new(1024);
+
+    public CancellationToken Closing => closing.Token;
+
+    /// <summary>Objects whose content was not what the registry promised, until the process ends.</summary>
+    public ConcurrentDictionary<ObjectKey, bool> Quarantine { get; } = new();
+
+    /// <summary>Milliseconds since 1970.</summary>
+    public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    public void BeginClosing() => closing.Cancel();
+
+    public void Dispose()
+    {
+        Metrics.Dispose();
+        Readers.Dispose();
+        Writers.Dispose();
+        Sealers.Dispose();
+    }
+}

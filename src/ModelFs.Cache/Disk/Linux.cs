@@ -1,0 +1,129 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace ModelFs.Cache.Disk;
+
+/// <summary>The system calls that .NET has no face for. Blittable arguments only; the caller keeps the descriptor open.</summary>
+internal static class Linux
+{
+    public const int EIO = 5;
+    public const int ENOSPC = 28;
+
+    /// <summary>preadv2: answer only what is in the page cache.</summary>
+    public const int NoWait = 8;
+
+    private const int LockExclusive = 2;
+    private const int LockNonBlocking = 4;
+    private const int OpenDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
+    private const int AtEmptyPath = 0x1000;
+    private const uint StatxBasic = 0x7ff;
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct IoVector
+    {
+        public nint Base;
+        public nint Length;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct StatxTime
+    {
+        public long Seconds;
+        public uint Nanoseconds;
+        public int Reserved;
+    }
+
+    [StructLayout(LayoutKind.Sequential, Size = 256)]
+    private struct StatxBuffer
+    {
+        public uint Mask, BlockSize;
+        public ulong Attributes;
+        public uint Links, Uid, Gid;
+        public ushort Mode, Spare;
+        public ulong Inode, Size, Blocks, AttributesMask;
+        public StatxTime Accessed, Born, Changed, Modified;
+    }
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern nint preadv2(int fd, ref IoVector vectors, int count, long offset, int flags);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern nint pread(int fd, nint buffer, nuint count, long offset);
+
+    [DllImport("libc", SetLastError = true)]
+    public static extern nint pwrite(int fd, nint buffer, nuint count, long offset);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int fdatasync(int fd);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int fsync(int fd);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int flock(int fd, int operation);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int open(ref byte path, int flags);
+
+    [DllImport("libc")]
+    private static extern int close(int fd);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int statx(int directory, ref byte path, int flags, uint mask, ref StatxBuffer buffer);
+
+    /// <summary>0, or the errno.</summary>
+    public static int SyncData(int fd) => fdatasync(fd) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    public static bool TryLock(int fd) => flock(fd, LockExclusive | LockNonBlocking) == 0;
+
+    /// <summary>Makes the names in a directory durable.</summary>
+    public static void SyncDirectory(string path)
+    {
+        int fd = open(ref Terminated(path)[0], OpenDirectory);
+        if (fd < 0)
+            throw Error($"open {path}");
+        int result = fsync(fd);
+        int errno = Marshal.GetLastPInvokeError();
+        _ = close(fd);
+        if (result != 0)
+            throw Error($"fsync {path}", errno);
+    }
+
+    /// <summary>What tells whether somebody else changed a file since we last looked.</summary>
+    public static FileStamp Stamp(int fd)
+    {
+        byte empty = 0;
+        var buffer = default(StatxBuffer);
+        if (statx(fd, ref empty, AtEmptyPath, StatxBasic, ref buffer) != 0)
+            throw Error("statx");
+        return new FileStamp(
+            (long)buffer.Size, (long)buffer.Inode, Ticks(buffer.Modified), Ticks(buffer.Changed), (long)buffer.Blocks * 512);
+    }
+
+    /// <summary>Bytes that a file takes on disk; 0 when there is none.</summary>
+    public static long AllocatedBytes(string path)
+    {
+        var buffer = default(StatxBuffer);
+        const int AtWorkingDirectory = -100;
+        return statx(AtWorkingDirectory, ref Terminated(path)[0], 0, StatxBasic, ref buffer) == 0 ? (long)buffer.Blocks * 512 : 0;
+    }
+
+    public static IOException Error(string what, int errno = -1)
+    {
+        errno = errno < 0 ? Marshal.GetLastPInvokeError() : errno;
+        return new IOException($"{what}: {Marshal.GetPInvokeErrorMessage(errno)}", errno);
+    }
+
+    private static long Ticks(StatxTime time) => time.Seconds * 1_000_000_000 + time.Nanoseconds;
+
+    private static byte[] Terminated(string path) => Encoding.UTF8.GetBytes(path + '\0');
+}
+
+/// <param name="Modified">Nanoseconds since 1970.</param>
+/// <param name="Changed">Nanoseconds since 1970.</param>
+/// <param name="Allocated">Bytes on disk; no part of <see cref="SameContent"/>: delayed allocation moves it after the last write.</param>
+internal readonly record struct FileStamp(long Size, long Inode, long Modified, long Changed, long Allocated)
+{
+    public bool SameContent(FileStamp other) =>
+        Size == other.Size && Inode == other.Inode && Modified == other.Modified && Changed == other.Changed;
+}

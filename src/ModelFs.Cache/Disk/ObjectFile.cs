@@ -1,0 +1,101 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace ModelFs.Cache.Disk;
+
+/// <summary>The open file of one object: its bytes at their own offsets, holes where blocks are missing.</summary>
+internal interface IObjectFile : IDisposable
+{
+    /// <summary>Reads until the span is full or the file ends; returns the bytes read.</summary>
+    /// <exception cref="IOException">The disk fails.</exception>
+    int Read(Span<byte> destination, long offset);
+
+    /// <exception cref="IOException">The disk fails or is full.</exception>
+    void Write(ReadOnlySpan<byte> data, long offset);
+
+    /// <summary>Reads only if all of it is in the page cache. Never blocks and never allocates.</summary>
+    bool TryReadCached(Span<byte> destination, long offset);
+
+    /// <summary>Brings written data to the disk. 0, or the errno.</summary>
+    int Sync();
+
+    FileStamp Stamp();
+}
+
+internal sealed class ObjectFile : IObjectFile
+{
+    /// <summary>preadv2 wants an address that stays where it is, so the kernel copies here and we copy on; 128 KiB stay in the L2 cache.</summary>
+    private const int Slice = 128 * 1024;
+
+    [ThreadStatic]
+    private static byte[]? slice;
+
+    private readonly SafeFileHandle handle;
+    private readonly int fd;
+
+    private ObjectFile(SafeFileHandle handle)
+    {
+        this.handle = handle;
+        fd = (int)handle.DangerousGetHandle();
+    }
+
+    /// <param name="create">Makes the file and its directory when missing; else the answer is null then.</param>
+    public static IObjectFile? Open(string path, bool create)
+    {
+        try
+        {
+            return new ObjectFile(Open(path, create ? FileMode.OpenOrCreate : FileMode.Open));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && !create)
+        {
+            return null;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            return new ObjectFile(Open(path, FileMode.OpenOrCreate));
+        }
+    }
+
+    public int Read(Span<byte> destination, long offset)
+    {
+        int done = 0;
+        while (done < destination.Length)
+        {
+            int n = RandomAccess.Read(handle, destination[done..], offset + done);
+            if (n == 0)
+                break;
+            done += n;
+        }
+
+        return done;
+    }
+
+    public void Write(ReadOnlySpan<byte> data, long offset) => RandomAccess.Write(handle, data, offset);
+
+    public bool TryReadCached(Span<byte> destination, long offset)
+    {
+        byte[] pinned = slice ??= GC.AllocateUninitializedArray<byte>(Slice, pinned: true);
+        int done = 0;
+        while (done < destination.Length)
+        {
+            int wanted = Math.Min(Slice, destination.Length - done);
+            var vector = new Linux.IoVector { Base = Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0), Length = wanted };
+            if (Linux.preadv2(fd, ref vector, 1, offset + done, Linux.NoWait) != wanted)
+                return false;
+            pinned.AsSpan(0, wanted).CopyTo(destination[done..]);
+            done += wanted;
+        }
+
+        return true;
+    }
+
+    public int Sync() => Linux.SyncData(fd);
+
+    public FileStamp Stamp() => Linux.Stamp(fd);
+
+    public void Dispose() => handle.Dispose();
+
+    private static SafeFileHandle Open(string path, FileMode mode) =>
+        File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+}

@@ -1,0 +1,120 @@
+namespace ModelFs.Cache.Disk;
+
+/// <summary>A piece of work that may block on a disk.</summary>
+internal interface IWork
+{
+    /// <summary>Never throws: a thread that dies takes its failure domain with it.</summary>
+    void Run();
+}
+
+/// <summary>Threads of our own for what may block: a disk that hangs takes these and no others, never the .NET pool.</summary>
+internal sealed class WorkThreads : IDisposable
+{
+    private readonly Queue<IWork> queue = new();
+    private readonly Thread[] threads;
+    private bool closed;
+
+    public WorkThreads(string name, int count)
+    {
+        threads = new Thread[count];
+        for (int i = 0; i < count; i++)
+        {
+            threads[i] = new Thread(Loop) { IsBackground = true, Name = $"modelfs-{name}-{i}" };
+            threads[i].Start();
+        }
+    }
+
+    /// <summary>False once closed: the work will not run.</summary>
+    public bool Post(IWork work)
+    {
+        lock (queue)
+        {
+            if (closed)
+                return false;
+            queue.Enqueue(work);
+            Monitor.Pulse(queue);
+            return true;
+        }
+    }
+
+    public Task<T> RunAsync<T>(Func<T> function)
+    {
+        var call = new Call<T>(function);
+        if (!Post(call))
+            call.Completion.SetException(new ObjectDisposedException(nameof(WorkThreads)));
+        return call.Completion.Task;
+    }
+
+    public Task RunAsync(Action action) => RunAsync<object?>(() =>
+    {
+        action();
+        return null;
+    });
+
+    /// <summary>Takes what has not begun out of the queue.</summary>
+    public List<IWork> Drain()
+    {
+        lock (queue)
+        {
+            var taken = new List<IWork>(queue);
+            queue.Clear();
+            return taken;
+        }
+    }
+
+    /// <summary>Lets the queue run empty; gives up waiting after <paramref name="limit"/> (the threads are background threads).</summary>
+    public void Close(TimeSpan limit)
+    {
+        Dispose();
+        long end = Environment.TickCount64 + (long)limit.TotalMilliseconds;
+        foreach (var thread in threads)
+            thread.Join((int)Math.Max(0, end - Environment.TickCount64));
+    }
+
+    public void Dispose()
+    {
+        lock (queue)
+        {
+            closed = true;
+            Monitor.PulseAll(queue);
+        }
+    }
+
+    private void Loop()
+    {
+        while (true)
+        {
+            IWork work;
+            lock (queue)
+            {
+                while (queue.Count == 0)
+                {
+                    if (closed)
+                        return;
+                    Monitor.Wait(queue);
+                }
+
+                work = queue.Dequeue();
+            }
+
+            work.Run();
+        }
+    }
+
+    private sealed class Call<T>(Func<T> function) : IWork
+    {
+        public TaskCompletionSource<T> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Run()
+        {
+            try
+            {
+                Completion.SetResult(function());
+            }
+            catch (Exception e)
+            {
+                Completion.SetException(e);
+            }
+        }
+    }
+}

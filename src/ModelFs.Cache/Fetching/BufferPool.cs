@@ -1,0 +1,122 @@
+namespace ModelFs.Cache.Fetching;
+
+/// <summary>All the memory that blocks in flight may take. A fetch that finds none stops reading its socket.</summary>
+/// <remarks>
+/// No deadlock: a fetch holds at most one buffer that is not complete, and none while it waits here; complete ones come back by themselves,
+/// stored or not. Read-ahead leaves <see cref="DemandReserve"/> to those whose readers wait.
+/// </remarks>
+internal sealed class BufferPool
+{
+    /// <summary>64 MiB: 16 MiB of read-ahead for four streams at once, well below the daemon's 256 MB.</summary>
+    public const int Capacity = 256;
+
+    public const int DemandReserve = 64;
+
+    private readonly Lock gate = new();
+    private readonly Stack<byte[]> free = new();
+    private readonly Queue<TaskCompletionSource<byte[]>> demand = new();
+    private readonly Queue<TaskCompletionSource<byte[]>> ahead = new();
+    private readonly LinkedList<InflightBlock> lingering = [];
+    private int allocated;
+
+    /// <summary>Buffers that are in use.</summary>
+    public int InUse
+    {
+        get
+        {
+            lock (gate)
+                return allocated - free.Count;
+        }
+    }
+
+    public async ValueTask<byte[]> RentAsync(bool isDemand, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            TaskCompletionSource<byte[]> waiter;
+            InflightBlock? victim = null;
+            lock (gate)
+            {
+                if (TryTake(isDemand) is { } buffer)
+                    return buffer;
+                victim = TakeLingering();
+                waiter = new TaskCompletionSource<byte[]>(TaskCreationOptions.RunContinuationsAsynchronously);
+                if (victim is null)
+                    (isDemand ? demand : ahead).Enqueue(waiter);
+            }
+
+            if (victim is null)
+            {
+                await using var registration = cancellation.Register(() => waiter.TrySetCanceled(cancellation)).ConfigureAwait(false);
+                return await waiter.Task.ConfigureAwait(false);
+            }
+
+            // The block's own lock is taken outside of ours.
+            victim.Plan.Reclaim(victim);
+        }
+    }
+
+    public void Return(byte[] buffer)
+    {
+        lock (gate)
+        {
+            free.Push(buffer);
+            Serve(demand, isDemand: true);
+            Serve(ahead, isDemand: false);
+        }
+    }
+
+    /// <summary>A block that could not be stored stays readable until its memory is needed.</summary>
+    public void Linger(InflightBlock block)
+    {
+        bool wanted;
+        lock (gate)
+        {
+            wanted = demand.Count > 0 || ahead.Count > 0;
+            if (!wanted)
+                block.Lingering ??= lingering.AddLast(block);
+        }
+
+        if (wanted)
+            block.Plan.Reclaim(block);
+    }
+
+    public void StopLingering(InflightBlock block)
+    {
+        lock (gate)
+        {
+            if (block.Lingering is { } node)
+                lingering.Remove(node);
+            block.Lingering = null;
+        }
+    }
+
+    private byte[]? TryTake(bool isDemand)
+    {
+        int available = free.Count + Capacity - allocated;
+        if (available <= (isDemand ? 0 : DemandReserve))
+            return null;
+        if (free.TryPop(out byte[]? buffer))
+            return buffer;
+        allocated++;
+        return GC.AllocateUninitializedArray<byte>(CacheOptions.BlockSize);
+    }
+
+    private InflightBlock? TakeLingering()
+    {
+        if (lingering.First is not { } node)
+            return null;
+        lingering.RemoveFirst();
+        node.Value.Lingering = null;
+        return node.Value;
+    }
+
+    private void Serve(Queue<TaskCompletionSource<byte[]>> waiters, bool isDemand)
+    {
+        while (waiters.Count > 0 && TryTake(isDemand) is { } buffer)
+        {
+            if (!waiters.Dequeue().TrySetResult(buffer))
+                free.Push(buffer);
+        }
+    }
+}

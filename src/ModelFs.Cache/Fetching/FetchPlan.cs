@@ -1,0 +1,361 @@
+using ModelFs.Cache.Disk;
+using ModelFs.Cache.Objects;
+
+namespace ModelFs.Cache.Fetching;
+
+/// <summary>Which blocks of one object are on their way, and who brings them: one fetch a block, however many readers wait.</summary>
+/// <remarks>Members marked [locked] are called under the object's lock; the others take it.</remarks>
+internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
+{
+    /// <summary>Keeps a storm of readers from becoming a storm of requests; short enough that the next read tries anew.</summary>
+    private static readonly TimeSpan FailureFloor = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>What cannot be stored stays in memory only: its stream runs no further ahead of the readers than this.</summary>
+    private const int UnstoredAhead = 16;
+
+    private readonly Dictionary<int, InflightBlock> inflight = [];
+    private readonly List<Fetch> fetches = [];
+    private bool? ranges;
+    private int failure;
+    private long failedAt;
+    private int furthestDemand;
+    private TaskCompletionSource? demandMoved;
+
+    public long CompletedBlocks { get; private set; }
+
+    public bool RangesUnknown
+    {
+        get
+        {
+            lock (gate)
+                return ranges is null;
+        }
+    }
+
+    /// <summary>[locked] Nothing is on its way.</summary>
+    public bool IsIdle => fetches.Count == 0 && inflight.Values.All(b => b.IsComplete && !b.IsWriting && b.Readers == 0);
+
+    /// <summary>[locked]</summary>
+    public InflightBlock? Find(int block) => inflight.GetValueOrDefault(block);
+
+    /// <summary>[locked] Sees to it that a missing block comes, with those up to <paramref name="end"/> that are missing too.</summary>
+    /// <returns>0, or why it does not come just now.</returns>
+    public int Demand(int block, int end, out InflightBlock target)
+    {
+        target = null!;
+        if (!inflight.TryGetValue(block, out var found))
+        {
+            if (Refuse() is var errno and not 0)
+                return errno;
+            inflight.Add(block, found = new InflightBlock(this, block));
+        }
+
+        target = found;
+        furthestDemand = Math.Max(furthestDemand, block);
+        demandMoved?.TrySetResult();
+        if (found.Fetch is null && !found.IsComplete && !IsCovered(block))
+            Start(block, end, isAhead: false);
+        return 0;
+    }
+
+    /// <summary>[locked] Starts what is missing in the window after a reader, once less than half of the window is on its way.</summary>
+    public void Ahead(int from, int window)
+    {
+        if (owner.Resources.Health.Fault is not null)
+            window = Math.Min(window, UnstoredAhead / 4);
+        int end = (int)Math.Min(map.Count, (long)from + window);
+        int block = from;
+        while (block < end && IsComing(block))
+            block++;
+        if (block < end && block - from <= window / 2 && Refuse() == 0)
+            Start(block, end, isAhead: true);
+    }
+
+    /// <summary>[locked] The fetch that brings the first block that is neither stored nor in memory; null when there is none.</summary>
+    public Fetch? FetchMissing(int count)
+    {
+        int block = 0;
+        while (block < map.Count && (map[block] != BlockState.Missing || inflight.TryGetValue(block, out var b) && b.IsComplete))
+            block++;
+        if (block >= map.Count)
+            return null;
+        if (!IsCovered(block) && inflight.GetValueOrDefault(block)?.Fetch is null)
+            Start(block, (int)Math.Min(map.Count, (long)block + count), isAhead: true);
+        return inflight.GetValueOrDefault(block)?.Fetch ?? fetches.FirstOrDefault(f => f.Covers(block)) ?? fetches.FirstOrDefault();
+    }
+
+    /// <summary>0, or the errno of a fetch that failed a moment ago.</summary>
+    public int Refuse() => failure != 0 && owner.Resources.Time.GetElapsedTime(failedAt) < FailureFloor ? failure : 0;
+
+    /// <summary>The first block that a fetch still has to bring.</summary>
+    public int Resume(Fetch fetch)
+    {
+        lock (gate)
+        {
+            if (fetch.IsStream)
+                return fetch.Next = 0;
+            while (fetch.Next < fetch.End && map[fetch.Next] != BlockState.Missing)
+                fetch.Next++;
+            return fetch.Next;
+        }
+    }
+
+    /// <summary>Takes on a block that a fetch has reached; null when the block is there, or another fetch's.</summary>
+    public InflightBlock? Begin(Fetch fetch, int block)
+    {
+        lock (gate)
+        {
+            fetch.Next = block;
+            if (map[block] != BlockState.Missing)
+                return null;
+            if (!inflight.TryGetValue(block, out var target))
+                inflight.Add(block, target = new InflightBlock(this, block));
+            if (target.IsComplete || (target.Fetch is not null && target.Fetch != fetch))
+                return null;
+            target.Fetch = fetch;
+            return target;
+        }
+    }
+
+    public byte[] Attach(InflightBlock block, byte[] buffer)
+    {
+        lock (gate)
+            return block.Buffer = buffer;
+    }
+
+    public void Advance(InflightBlock block, int filled)
+    {
+        lock (gate)
+            block.Advance(filled);
+    }
+
+    public void Complete(InflightBlock block, int length)
+    {
+        lock (gate)
+        {
+            block.Advance(length);
+            block.Release(0);
+            block.IsComplete = true;
+            block.IsWriting = true;
+            block.Fetch = null;
+            CompletedBlocks++;
+        }
+
+        owner.Arrived(block);
+    }
+
+    /// <summary>The writer is done with a block, whether it is on disk now or not.</summary>
+    public void Written(InflightBlock block)
+    {
+        lock (gate)
+            block.IsWriting = false;
+        Settle(block);
+    }
+
+    /// <summary>A reader is done with a block.</summary>
+    public void Unread(InflightBlock block)
+    {
+        lock (gate)
+            block.Readers--;
+        Settle(block);
+    }
+
+    /// <summary>Takes the memory of a block that could not be stored, unless a reader has come back to it.</summary>
+    public void Reclaim(InflightBlock block)
+    {
+        byte[]? buffer;
+        lock (gate)
+        {
+            if (block.Readers > 0 || block.Buffer is null || inflight.GetValueOrDefault(block.Number) != block)
+                return;
+            buffer = Detach(block);
+        }
+
+        owner.Resources.Buffers.Return(buffer!);
+    }
+
+    /// <summary>A source has answered a range that does not begin at 0.</summary>
+    public void ConfirmRanges()
+    {
+        lock (gate)
+        {
+            if (ranges == true)
+                return;
+            ranges = true;
+            WakeUncovered(null, 0);
+        }
+    }
+
+    /// <summary>The source answers from byte 0 to the end, whatever it is asked. False when other fetches still run: one stream, never two.</summary>
+    public bool BecomeStream(Fetch fetch)
+    {
+        lock (gate)
+        {
+            if (fetches.Count > 1)
+                return false;
+            ranges = false;
+            fetch.End = int.MaxValue;
+            return true;
+        }
+    }
+
+    /// <summary>The object's size as the source says it. Null, or how that contradicts what is known.</summary>
+    public string? Learn(long size)
+    {
+        lock (gate)
+        {
+            if (map.Size >= 0)
+                return map.Size == size ? null : $"the source says {size} bytes, the registry said {map.Size}";
+            if (size is < 0 or > CachedObject.MaxSize)
+                return $"the source claims {size} bytes";
+            map.SetSize(size);
+            WakeUncovered(null, 0);
+        }
+
+        owner.SizeLearned();
+        return null;
+    }
+
+    /// <summary>Holds a stream back while its blocks cannot be stored and no reader is near. False when nobody comes for them.</summary>
+    public async ValueTask<bool> MayGoOnAsync(int block, CancellationToken cancellation)
+    {
+        while (owner.Resources.Health.Fault is not null)
+        {
+            Task moved;
+            lock (gate)
+            {
+                if (block <= furthestDemand + UnstoredAhead)
+                    return true;
+                demandMoved = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                moved = demandMoved.Task;
+            }
+
+            try
+            {
+                await moved.WaitAsync(TimeSpan.FromSeconds(5), owner.Resources.Time, cancellation).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Gives up what lingers: the object is being unloaded.</summary>
+    public void Clear()
+    {
+        List<InflightBlock> lingering;
+        lock (gate)
+            lingering = inflight.Values.ToList();
+        foreach (var block in lingering)
+        {
+            owner.Resources.Buffers.StopLingering(block);
+            Reclaim(block);
+        }
+    }
+
+    public void Ended(Fetch fetch, int errno)
+    {
+        List<byte[]> buffers = [];
+        lock (gate)
+        {
+            fetches.Remove(fetch);
+            if (errno != 0)
+            {
+                failure = errno;
+                failedAt = owner.Resources.Time.GetTimestamp();
+            }
+
+            foreach (var block in inflight.Values.Where(b => b.Fetch == fetch && !b.IsComplete).ToList())
+            {
+                block.Release(errno);
+                block.Fetch = null;
+                if (block.Readers == 0 && Detach(block) is { } buffer)
+                    buffers.Add(buffer);
+                else
+                    inflight.Remove(block.Number);
+            }
+
+            WakeUncovered(fetch, errno);
+        }
+
+        foreach (byte[] buffer in buffers)
+            owner.Resources.Buffers.Return(buffer);
+        owner.FetchEnded();
+    }
+
+    /// <summary>[locked] Those who wait for a block that nobody brings any more fail with the fetch that should have, or look again.</summary>
+    private void WakeUncovered(Fetch? ended, int errno)
+    {
+        foreach (var block in inflight.Values.Where(b => b.Fetch is null && !b.IsComplete && !IsCovered(b.Number)).ToList())
+        {
+            inflight.Remove(block.Number);
+            block.Release(ended?.Covers(block.Number) == true ? errno : 0);
+        }
+    }
+
+    private void Settle(InflightBlock block)
+    {
+        byte[]? buffer = null;
+        lock (gate)
+        {
+            if (block.Readers > 0 || block.IsWriting || block.Buffer is null)
+                return;
+            bool isCurrent = inflight.GetValueOrDefault(block.Number) == block;
+            if (isCurrent && !block.IsComplete)
+                return;
+            if (!isCurrent || map[block.Number] != BlockState.Missing)
+                buffer = Detach(block);
+        }
+
+        if (buffer is null)
+        {
+            owner.Resources.Buffers.Linger(block);
+            return;
+        }
+
+        owner.Resources.Buffers.StopLingering(block);
+        owner.Resources.Buffers.Return(buffer);
+    }
+
+    /// <summary>[locked]</summary>
+    private byte[]? Detach(InflightBlock block)
+    {
+        if (inflight.GetValueOrDefault(block.Number) == block)
+            inflight.Remove(block.Number);
+        byte[]? buffer = block.Buffer;
+        block.Buffer = null;
+        return buffer;
+    }
+
+    private bool IsCovered(int block)
+    {
+        foreach (var fetch in fetches)
+        {
+            if (fetch.Covers(block))
+                return true;
+        }
+
+        return false;
+    }
+
+    private bool IsComing(int block) =>
+        map[block] != BlockState.Missing || (inflight.TryGetValue(block, out var b) && (b.IsComplete || b.Fetch is not null)) || IsCovered(block);
+
+    private void Start(int block, int end, bool isAhead)
+    {
+        bool wholeOnly = ranges == false || map.Size < 0;
+        if (fetches.Count > 0 && (wholeOnly || ranges is null))
+            return; // One stream at a time, and one probe: whoever waits looks again when it ends.
+        int last = block + 1;
+        while (!wholeOnly && last < end && !IsComing(last))
+            last++;
+        var fetch = wholeOnly
+            ? new Fetch(this, owner, owner.Source, 0, int.MaxValue, isAhead)
+            : new Fetch(this, owner, owner.Source, block, last, isAhead);
+        fetches.Add(fetch);
+        _ = fetch.RunAsync();
+    }
+}

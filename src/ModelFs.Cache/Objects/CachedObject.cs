@@ -1,0 +1,535 @@
+using ModelFs.Cache.Disk;
+using ModelFs.Cache.Fetching;
+using ModelFs.Cache.Index;
+
+namespace ModelFs.Cache.Objects;
+
+/// <summary>One object while it is loaded: what its handles share. <see cref="BlockCache"/> keeps one for each key.</summary>
+/// <remarks>
+/// A short lock guards the view of the blocks and what is in flight; nothing blocks or calls out under it. Bytes come from memory while they
+/// arrive, then from the disk: without blocking where the page cache has them, else on a disk thread.
+/// </remarks>
+internal sealed class CachedObject
+{
+    private const int BlockSize = CacheOptions.BlockSize;
+
+    /// <summary>A file that is read through for so long will be read whole.</summary>
+    private const long EagerRun = 64 << 20;
+
+    /// <summary>More than any filesystem keeps in one file; what claims to be larger is not believed.</summary>
+    public const long MaxSize = 1L << 46;
+
+    private readonly Lock gate = new();
+    private readonly BlockMap map = new();
+    private readonly FetchPlan plan;
+    private readonly ReadAhead readAhead = new();
+    private readonly PrefixHash? hash;
+    private volatile Task ready = Task.CompletedTask;
+    private volatile bool isSealed;
+    private volatile bool isQuarantined;
+    private TaskCompletionSource changed = NewSignal();
+    private TaskCompletionSource<int>? sealing;
+    private bool isCompleting;
+    private long lastUse;
+
+    public CachedObject(ObjectDescriptor descriptor, IObjectSource source, CacheResources resources)
+    {
+        Descriptor = descriptor;
+        Source = source;
+        Resources = resources;
+        plan = new FetchPlan(this, map, gate);
+        Disk = new ObjectDisk(this, map, gate);
+        hash = descriptor.Sha256.IsEmpty ? null : new PrefixHash();
+        lastUse = resources.Now;
+    }
+
+    public ObjectDescriptor Descriptor { get; }
+
+    public ObjectKey Key => Descriptor.Key;
+
+    public string Name => Descriptor.Name;
+
+    public CacheResources Resources { get; }
+
+    public ObjectDisk Disk { get; }
+
+    /// <summary>The latest handle's: its credentials are the freshest.</summary>
+    public IObjectSource Source { get; set; }
+
+    /// <summary>Handles that are open. Guarded by the cache's lock.</summary>
+    public int Handles { get; set; }
+
+    public long Size => map.Size;
+
+    public int BlockCount => map.Count;
+
+    public uint Generation { get; private set; }
+
+    public long LastUse => Volatile.Read(ref lastUse);
+
+    public bool IsSealed => isSealed;
+
+    public int LengthOf(int block) => map.LengthOf(block);
+
+    public ObjectState State
+    {
+        get
+        {
+            lock (gate)
+            {
+                bool? matched = isQuarantined ? false : isSealed && !Descriptor.Sha256.IsEmpty ? true : null;
+                return new ObjectState(map.Size < 0 ? Descriptor.Size : map.Size, map.CachedBytes, isSealed, matched, isQuarantined);
+            }
+        }
+    }
+
+    /// <summary>Nothing but memory would be lost with it.</summary>
+    public bool IsIdle
+    {
+        get
+        {
+            lock (gate)
+                return ready.IsCompleted && plan.IsIdle && !Disk.IsDirty && sealing is null && !isCompleting;
+        }
+    }
+
+    public bool NeedsIndexing
+    {
+        get
+        {
+            lock (gate)
+                return Disk.IsDirty && map.Size >= 0;
+        }
+    }
+
+    public bool NeedsSealing
+    {
+        get
+        {
+            lock (gate)
+                return map.IsComplete && !isSealed && !isQuarantined && sealing is null;
+        }
+    }
+
+    /// <summary>Ends when what is on disk has been looked up. Never fails.</summary>
+    public Task Ready => ready;
+
+    public void Prepare(Task preparation) => ready = preparation;
+
+    /// <summary>Before it is read again, looks whether somebody touched its file while it was closed.</summary>
+    public void PrepareAgain() => ready = LookAgainAsync(ready);
+
+    /// <summary>The view of what the loader found. Called once, before anybody reads.</summary>
+    public void Adopt(long size, uint generation, ReadOnlySpan<bool> present, ReadOnlySpan<ulong> checksums, bool @sealed)
+    {
+        lock (gate)
+        {
+            Generation = generation;
+            if (size >= 0)
+                map.SetSize(size);
+            for (int i = 0; i < checksums.Length; i++)
+            {
+                if (present[i])
+                    map.Set(i, BlockState.Present, checksums[i]);
+            }
+
+            isSealed = @sealed;
+        }
+    }
+
+    /// <summary>Its content is known not to be what the registry promised.</summary>
+    public void Quarantine() => isQuarantined = true;
+
+    public bool TryRead(long offset, Span<byte> destination, out int count)
+    {
+        count = 0;
+        long size = map.Size;
+        if (isQuarantined || size < 0 || !ready.IsCompleted)
+            return false;
+        int length = (int)Math.Clamp(size - offset, 0, destination.Length);
+        if (length == 0)
+            return true;
+        int first = (int)(offset / BlockSize), last = (int)((offset + length - 1) / BlockSize);
+        bool read = map.IsVerified(first, last) && Disk.File is { } file
+            ? file.TryReadCached(destination[..length], offset)
+            : TryReadInflight(offset, destination[..length]);
+        if (!read)
+            return false;
+        count = length;
+        if (!isSealed)
+        {
+            lock (gate)
+                LookAhead(readAhead.Observe(offset, length));
+        }
+
+        Used(length);
+        return true;
+    }
+
+    public async ValueTask<CacheRead> ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation)
+    {
+        await ready.WaitAsync(cancellation).ConfigureAwait(false);
+        if (offset >= MaxSize)
+            return default;
+        ReadAhead.Hint hint;
+        lock (gate)
+            hint = readAhead.Observe(offset, destination.Length);
+
+        int done = 0;
+        while (true)
+        {
+            Step step;
+            lock (gate)
+            {
+                step = Next(offset + done, destination.Length - done, hint);
+                if (done == 0)
+                    LookAhead(hint);
+            }
+
+            switch (step.Kind)
+            {
+                case StepKind.End:
+                    Used(done);
+                    return new CacheRead(done, 0);
+                case StepKind.Fail:
+                    return new CacheRead(0, step.Count);
+                case StepKind.Disk:
+                    done += await ReadJob.RunAsync(Resources, Disk, offset + done, destination.Slice(done, step.Count), cancellation).ConfigureAwait(false);
+                    break;
+                default:
+                    var (copied, errno) = await CopyAsync(step, offset + done, destination[done..], cancellation).ConfigureAwait(false);
+                    if (errno != 0)
+                        return new CacheRead(0, errno);
+                    done += copied;
+                    break;
+            }
+        }
+    }
+
+    public async ValueTask<CacheRead> GetSizeAsync(CancellationToken cancellation)
+    {
+        await ready.WaitAsync(cancellation).ConfigureAwait(false);
+        while (map.Size < 0)
+        {
+            Fetch? fetch;
+            Task change;
+            lock (gate)
+            {
+                if (plan.Refuse() is var refused and not 0)
+                    return new CacheRead(0, refused);
+                fetch = plan.FetchMissing(1);
+                change = changed.Task;
+            }
+
+            if (fetch is null || map.Size >= 0)
+                continue;
+            await Task.WhenAny(change, fetch.Done).WaitAsync(cancellation).ConfigureAwait(false);
+            if (map.Size < 0 && fetch.Done.IsCompleted && await fetch.Done.ConfigureAwait(false) is var errno and not 0)
+                return new CacheRead(0, errno);
+        }
+
+        return isQuarantined ? new CacheRead(0, Linux.EIO) : new CacheRead(map.Size, 0);
+    }
+
+    public async ValueTask<CacheRead> CompleteAsync(CancellationToken cancellation)
+    {
+        await ready.WaitAsync(cancellation).ConfigureAwait(false);
+        while (!isSealed)
+        {
+            if (isQuarantined)
+                return new CacheRead(0, Linux.EIO);
+            Task<int> next;
+            Task change;
+            lock (gate)
+            {
+                change = changed.Task;
+                if (map.IsComplete)
+                    next = sealing?.Task ?? StartSealing();
+                else if (plan.Refuse() is var refused and not 0)
+                    return new CacheRead(0, refused);
+                else if (plan.FetchMissing(ReadAhead.MaxWindow / BlockSize) is { } fetch)
+                    next = fetch.Done;
+                else if (plan.IsIdle)
+                    return new CacheRead(0, Linux.ENOSPC); // All is there and the disk does not take it.
+                else
+                    next = change.ContinueWith(static _ => 0, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            }
+
+            if (await next.WaitAsync(cancellation).ConfigureAwait(false) is var errno and not 0)
+                return new CacheRead(0, errno);
+        }
+
+        return new CacheRead(map.Size, 0);
+    }
+
+    /// <summary>A block is whole: hash it in passing, and hand it to a writer.</summary>
+    public void Arrived(InflightBlock block)
+    {
+        hash?.Append(block.Number, block.Buffer.AsSpan(0, map.LengthOf(block.Number)));
+        if (!Resources.Writers.Post(new WriteJob(this, block)))
+            plan.Written(block);
+    }
+
+    public void FetchEnded() => Signal();
+
+    public void SizeLearned() => Signal();
+
+    /// <summary>A stored block turned out wrong. What was sealed is not any more, on the disk neither.</summary>
+    public void Dropped(int block)
+    {
+        bool wasSealed;
+        lock (gate)
+        {
+            wasSealed = isSealed;
+            isSealed = false;
+        }
+
+        hash?.Reset();
+        if (!wasSealed)
+            return;
+        DurableFile.TryDelete(Sidecar.PathOf(Resources.Paths.Of(Key)), Resources.Log);
+        _ = Resources.Index.PutAsync(Key, Record(), []);
+    }
+
+    /// <summary>Brings what was written to the disk, then tells the index.</summary>
+    public void Index()
+    {
+        if (Disk.Flush() is { Count: > 0 } blocks)
+            _ = Resources.Index.PutAsync(Key, Record(), blocks);
+    }
+
+    public ObjectRecord Record()
+    {
+        var flags = !isSealed ? ObjectFlags.None : Descriptor.Sha256.IsEmpty ? ObjectFlags.Sealed : ObjectFlags.Sealed | ObjectFlags.DigestMatched;
+        return new ObjectRecord(map.Size, Generation, (uint)(LastUse / 60_000), flags);
+    }
+
+    /// <summary>Verifies and seals what is complete, on the sealer's thread.</summary>
+    public void Seal()
+    {
+        lock (gate)
+        {
+            if (map.IsComplete && !isSealed && !isQuarantined && sealing is null)
+                StartSealing();
+        }
+    }
+
+    /// <summary>Called by the sealer at its end.</summary>
+    public void SealEnded(int errno, bool mismatch)
+    {
+        TaskCompletionSource<int>? waiting;
+        lock (gate)
+        {
+            isSealed = errno == 0 && map.IsComplete;
+            isQuarantined |= mismatch;
+            (waiting, sealing) = (sealing, null);
+        }
+
+        waiting?.SetResult(errno);
+        Signal();
+    }
+
+    public void Unload()
+    {
+        plan.Clear();
+        Disk.Dispose();
+        hash?.Dispose();
+    }
+
+    private async Task LookAgainAsync(Task former)
+    {
+        await former.ConfigureAwait(false);
+        try
+        {
+            await Resources.Readers.RunAsync(Disk.DistrustIfTouched).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            lock (gate)
+                map.Distrust();
+        }
+    }
+
+    private Task<int> StartSealing()
+    {
+        sealing = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var task = sealing.Task;
+        if (!Resources.Sealers.Post(new Sealer(this, map, hash)))
+            sealing.SetResult(Linux.EIO);
+        return task;
+    }
+
+    /// <summary>[locked] How the next bytes of a read are had.</summary>
+    private Step Next(long position, int remaining, in ReadAhead.Hint hint)
+    {
+        if (isQuarantined)
+            return new Step(StepKind.Fail, Linux.EIO);
+        if (remaining == 0 || (map.Size >= 0 && position >= map.Size))
+            return new Step(StepKind.End);
+        if (map.Size >= 0)
+            remaining = (int)Math.Min(remaining, map.Size - position);
+        int number = (int)(position / BlockSize), within = (int)(position % BlockSize);
+        int wanted = Math.Min(remaining, map.LengthOf(number) - within);
+        var block = plan.Find(number);
+        if (block is null || block.Filled <= within)
+        {
+            if (map[number] != BlockState.Missing)
+            {
+                while (wanted < remaining && map[(int)((position + wanted) / BlockSize)] != BlockState.Missing)
+                    wanted = Math.Min(remaining, wanted + map.LengthOf((int)((position + wanted) / BlockSize)));
+                return new Step(StepKind.Disk, wanted);
+            }
+
+            long end = Math.Max(position + remaining, hint.Position + hint.Window);
+            int blocks = (int)Math.Min(map.Count, (end + BlockSize - 1) / BlockSize);
+            if (plan.Demand(number, blocks, out block) is var errno and not 0)
+                return new Step(StepKind.Fail, errno);
+        }
+
+        block.Readers++;
+        return block.Filled > within
+            ? new Step(StepKind.Copy, wanted, block)
+            : new Step(StepKind.Copy, wanted, block, block.Wait(Math.Min(within + wanted, map.LengthOf(number))));
+    }
+
+    private async ValueTask<(int Copied, int Errno)> CopyAsync(Step step, long position, Memory<byte> destination, CancellationToken cancellation)
+    {
+        var block = step.Block!;
+        try
+        {
+            if (step.Waiter is { } waiter && await waiter.Task.WaitAsync(cancellation).ConfigureAwait(false) is var errno and not 0)
+                return (0, errno);
+            return (Copy(block, (int)(position % BlockSize), destination.Span[..Math.Min(step.Count, destination.Length)]), 0);
+        }
+        finally
+        {
+            plan.Unread(block);
+        }
+    }
+
+    /// <summary>Copies what has arrived; the caller is one of the block's readers, so that its buffer stays.</summary>
+    private int Copy(InflightBlock block, int within, Span<byte> destination)
+    {
+        byte[]? buffer;
+        int filled;
+        lock (gate)
+            (buffer, filled) = (block.Buffer, block.Filled);
+        int count = Math.Min(destination.Length, filled - within);
+        if (buffer is null || count <= 0)
+            return 0;
+        buffer.AsSpan(within, count).CopyTo(destination);
+        return count;
+    }
+
+    private bool TryReadInflight(long offset, Span<byte> destination)
+    {
+        int done = 0;
+        while (done < destination.Length)
+        {
+            int number = (int)((offset + done) / BlockSize), within = (int)((offset + done) % BlockSize);
+            var target = destination.Slice(done, Math.Min(destination.Length - done, BlockSize - within));
+            InflightBlock? block;
+            lock (gate)
+            {
+                block = plan.Find(number);
+                if (block is not null && block.Filled < within + target.Length)
+                    block = null;
+                if (block is not null)
+                    block.Readers++;
+            }
+
+            if (block is not null)
+            {
+                Copy(block, within, target);
+                plan.Unread(block);
+            }
+            else if (!map.IsVerified(number, number) || Disk.File?.TryReadCached(target, offset + done) != true)
+            {
+                return false;
+            }
+
+            done += target.Length;
+        }
+
+        return true;
+    }
+
+    /// <summary>[locked] Keeps the stream ahead of a sequential reader, and completes what is read through anyway.</summary>
+    private void LookAhead(in ReadAhead.Hint hint)
+    {
+        if (hint.Window > 0)
+            plan.Ahead((int)(hint.Position / BlockSize), hint.Window / BlockSize);
+        if (hint.Run < Math.Min(EagerRun, map.Size / 4) || hint.Run == 0 || map.Size < 0 || map.IsComplete || isCompleting
+            || map.Size > Resources.Options.MaxBytes / 2 || Resources.Health.Fault is not null)
+        {
+            return;
+        }
+
+        isCompleting = true;
+        _ = CompleteInBackgroundAsync();
+    }
+
+    private async Task CompleteInBackgroundAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        try
+        {
+            await CompleteAsync(Resources.Closing).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+        }
+        finally
+        {
+            lock (gate)
+                isCompleting = false;
+        }
+    }
+
+    private void Used(int bytes)
+    {
+        Resources.Metrics.AddServed(bytes);
+        Volatile.Write(ref lastUse, Resources.Now);
+    }
+
+    private void Signal()
+    {
+        TaskCompletionSource signalled;
+        lock (gate)
+            (signalled, changed) = (changed, NewSignal());
+        signalled.SetResult();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private enum StepKind
+    {
+        End,
+        Fail,
+        Disk,
+        Copy,
+    }
+
+    /// <param name="Count">Bytes; for <see cref="StepKind.Fail"/> the errno.</param>
+    private readonly record struct Step(StepKind Kind, int Count = 0, InflightBlock? Block = null, InflightBlock.Waiter? Waiter = null);
+
+    private sealed class WriteJob(CachedObject owner, InflightBlock block) : IWork
+    {
+        public void Run()
+        {
+            try
+            {
+                if (!owner.Disk.TryWrite(block, block.Buffer.AsSpan(0, owner.map.LengthOf(block.Number))))
+                    owner.Resources.Metrics.AddUnstored();
+            }
+            catch (Exception e)
+            {
+                Log.Unexpected(owner.Resources.Log, e, "storing a block");
+            }
+
+            owner.plan.Written(block);
+            owner.Seal();
+            owner.Signal();
+        }
+    }
+}

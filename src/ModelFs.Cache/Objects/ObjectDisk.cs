@@ -1,0 +1,219 @@
+using ModelFs.Cache.Disk;
+using ModelFs.Cache.Fetching;
+
+namespace ModelFs.Cache.Objects;
+
+/// <summary>The blocks of one object on the disk: written and verified here, dropped when they are not what they were. For threads that may block.</summary>
+internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : IDisposable
+{
+    [ThreadStatic]
+    private static byte[]? scratch;
+
+    private readonly Lock opening = new();
+    private readonly Lock writing = new();
+    private readonly List<int> unindexed = [];
+    private volatile IObjectFile? file;
+    private FileStamp? stamp;
+
+    /// <summary>Null until the object has a file.</summary>
+    public IObjectFile? File => file;
+
+    private CacheResources Resources => owner.Resources;
+
+    /// <summary>[locked] Blocks on disk of which the index has not heard.</summary>
+    public bool IsDirty => unindexed.Count > 0;
+
+    /// <exception cref="IOException">The disk fails.</exception>
+    public IObjectFile? Open(bool create)
+    {
+        lock (opening)
+            return file ??= Resources.OpenFile(Resources.Paths.Of(owner.Key), create);
+    }
+
+    /// <summary>Stores a block that has arrived. False when the disk does not take it: it is served from memory then.</summary>
+    public bool TryWrite(InflightBlock block, ReadOnlySpan<byte> data)
+    {
+        ulong checksum = BlockChecksum.Compute(data);
+        if (!Resources.Health.MayTry())
+            return false;
+        if (!Resources.Space.Admit(data.Length))
+        {
+            Resources.Health.Full(Resources.Space.WhyFull);
+            return false;
+        }
+
+        try
+        {
+            var opened = Open(create: true)!;
+            lock (writing)
+            {
+                DistrustIfTouched();
+                opened.Write(data, (long)block.Number * CacheOptions.BlockSize);
+                stamp = opened.Stamp();
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Resources.Health.Failed(e.Message);
+            return false;
+        }
+
+        Resources.Catalog.Add(owner.Key, owner.Generation, (data.Length + 4095) & ~4095, Resources.Now);
+        lock (gate)
+        {
+            map.Set(block.Number, BlockState.Verified, checksum);
+            unindexed.Add(block.Number);
+        }
+
+        Resources.Health.Succeeded();
+        return true;
+    }
+
+    /// <summary>Whether somebody else wrote to the file since we last did: then nothing counts as verified any more.</summary>
+    /// <remarks>Asked before each write, which would hide it, and whenever the object is opened again.</remarks>
+    public void DistrustIfTouched()
+    {
+        lock (writing)
+        {
+            if (file is not { } opened)
+                return;
+            var now = opened.Stamp();
+            if (stamp is { } former && !now.SameContent(former))
+            {
+                lock (gate)
+                    map.Distrust();
+            }
+
+            stamp = now;
+        }
+    }
+
+    /// <summary>Copies what is stored, each block verified before its first byte is handed out. Less than asked, even 0, where a block had to be dropped.</summary>
+    public int Read(long offset, Span<byte> destination)
+    {
+        int done = 0;
+        while (done < destination.Length)
+        {
+            long position = offset + done;
+            int block = (int)(position / CacheOptions.BlockSize);
+            int within = (int)(position % CacheOptions.BlockSize);
+            int wanted = Math.Min(destination.Length - done, map.LengthOf(block) - within);
+            var target = destination.Slice(done, wanted);
+            bool right = map[block] switch
+            {
+                BlockState.Verified => TryRead(target, position),
+                BlockState.Present => Verify(block) && CopyFromScratch(within, target),
+                _ => false,
+            };
+            if (!right)
+            {
+                Drop(block);
+                break;
+            }
+
+            done += wanted;
+        }
+
+        return done;
+    }
+
+    /// <summary>Compares a block with its checksum; what was right is trusted while the object is loaded.</summary>
+    public bool Verify(int block)
+    {
+        var data = (scratch ??= new byte[CacheOptions.BlockSize]).AsSpan(0, map.LengthOf(block));
+        ulong expected;
+        lock (gate)
+        {
+            if (map[block] == BlockState.Missing)
+                return false;
+            expected = map.ChecksumOf(block);
+        }
+
+        if (!TryRead(data, (long)block * CacheOptions.BlockSize) || BlockChecksum.Compute(data) != expected)
+            return false;
+        lock (gate)
+        {
+            if (map[block] == BlockState.Missing)
+                return false;
+            if (map[block] == BlockState.Present)
+                map.Set(block, BlockState.Verified, expected);
+        }
+
+        return true;
+    }
+
+    /// <summary>What <see cref="Verify"/> has just read on this thread.</summary>
+    public static ReadOnlySpan<byte> Verified(int length) => scratch.AsSpan(0, length);
+
+    /// <summary>Forgets a block, in the index too: it is fetched again.</summary>
+    public void Drop(int block)
+    {
+        lock (gate)
+        {
+            if (map[block] == BlockState.Missing)
+                return;
+            map.Set(block, BlockState.Missing, 0);
+            unindexed.Remove(block);
+        }
+
+        Resources.Metrics.AddDamaged();
+        Log.BlockDamaged(Resources.Log, block, owner.Name);
+        _ = Resources.Index.RemoveBlockAsync(owner.Key, block);
+        owner.Dropped(block);
+    }
+
+    /// <summary>Brings written blocks to the disk; only then may the index speak of them.</summary>
+    /// <returns>The blocks that are new to the index.</returns>
+    public List<(int Number, ulong Checksum)> Flush()
+    {
+        List<int> numbers;
+        lock (gate)
+        {
+            if (unindexed.Count == 0 || map.Size < 0)
+                return [];
+            numbers = [.. unindexed];
+        }
+
+        if (file?.Sync() is var errno and not 0)
+        {
+            // After a failed fsync nobody knows what is on the disk, and the next one would lie.
+            Resources.Health.Failed($"fdatasync: errno {errno}");
+            foreach (int number in numbers)
+                Drop(number);
+            return [];
+        }
+
+        lock (gate)
+        {
+            unindexed.RemoveAll(numbers.Contains);
+            return [.. numbers.Where(n => map[n] != BlockState.Missing).Select(n => (n, map.ChecksumOf(n)))];
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (opening)
+        {
+            file?.Dispose();
+            file = null;
+        }
+    }
+
+    private static bool CopyFromScratch(int within, Span<byte> target)
+    {
+        scratch.AsSpan(within, target.Length).CopyTo(target);
+        return true;
+    }
+
+    private bool TryRead(Span<byte> destination, long offset)
+    {
+        try
+        {
+            return file is { } opened && opened.Read(destination, offset) == destination.Length;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,105 @@
+using System.Security.Cryptography;
+using ModelFs.Cache.Disk;
+using ModelFs.Cache.Index;
+using ModelFs.Cache.Space;
+
+namespace ModelFs.Cache.Objects;
+
+/// <summary>Finds out what is held of an object when it is first opened: from the index, or from the sidecar where the index does not know.</summary>
+internal static class ObjectLoader
+{
+    public static async Task LoadAsync(CachedObject target, Task eviction)
+    {
+        try
+        {
+            await eviction.ConfigureAwait(false);
+            var indexed = await target.Resources.Index.LoadAsync(target.Key).ConfigureAwait(false);
+            await target.Resources.Readers.RunAsync(() => Load(target, indexed)).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // Nothing is known of it then: its blocks are fetched, and whatever lies on the disk is overwritten.
+            Log.CannotOpen(target.Resources.Log, target.Name, e.Message);
+            target.Adopt(target.Descriptor.Size ?? -1, NewGeneration(), [], [], @sealed: false);
+        }
+    }
+
+    /// <summary>The state of an object that is not loaded.</summary>
+    public static ObjectState Describe(IndexedObject indexed)
+    {
+        var map = new BlockMap();
+        map.SetSize(indexed.Record.Size);
+        for (int i = 0; i < indexed.Present.Length; i++)
+        {
+            if (indexed.Present[i])
+                map.Set(i, BlockState.Present, indexed.Checksums[i]);
+        }
+
+        bool isSealed = map.IsComplete && indexed.Record.Flags.HasFlag(ObjectFlags.Sealed);
+        return new ObjectState(map.Size, map.CachedBytes, isSealed, isSealed && indexed.Record.Flags.HasFlag(ObjectFlags.DigestMatched) ? true : null, false);
+    }
+
+    private static void Load(CachedObject target, IndexedObject? indexed)
+    {
+        var (resources, descriptor) = (target.Resources, target.Descriptor);
+        if (resources.Quarantine.ContainsKey(target.Key))
+            target.Quarantine();
+        if (descriptor.Size == 0)
+        {
+            AdoptEmpty(target);
+            return;
+        }
+
+        string path = resources.Paths.Of(target.Key);
+        if (indexed is not null && descriptor.Size is { } size && size != indexed.Record.Size)
+            indexed = null;
+        var sidecar = indexed is not null && indexed.Record.Flags.HasFlag(ObjectFlags.Sealed) && !indexed.Present.Contains(false) ? null : Sidecar.Read(path, target.Key);
+        if (sidecar is not null && ((descriptor.Size is { } wanted && wanted != sidecar.Size) || !Agrees(descriptor.Sha256.Span, sidecar.Digest.Span)))
+            sidecar = null;
+
+        if ((sidecar is null && indexed is null) || target.Disk.Open(create: false) is null)
+        {
+            // Bytes that nobody vouches for are not kept beside those to come.
+            target.Disk.Dispose();
+            resources.Space.Remove(target.Key);
+            if (indexed is not null)
+                _ = resources.Index.RemoveAsync(target.Key);
+            target.Adopt(descriptor.Size ?? -1, NewGeneration(), [], [], @sealed: false);
+            return;
+        }
+
+        target.Disk.DistrustIfTouched();
+        if (sidecar is null)
+        {
+            bool isSealed = indexed!.Record.Flags.HasFlag(ObjectFlags.Sealed)
+                && !indexed.Present.Contains(false)
+                && (descriptor.Sha256.IsEmpty || indexed.Record.Flags.HasFlag(ObjectFlags.DigestMatched));
+            target.Adopt(indexed.Record.Size, indexed.Record.Generation, indexed.Present, indexed.Checksums, isSealed);
+        }
+        else
+        {
+            bool[] all = new bool[sidecar.Checksums.Length];
+            Array.Fill(all, true);
+            bool isSealed = descriptor.Sha256.IsEmpty || !sidecar.Digest.IsEmpty;
+            target.Adopt(sidecar.Size, indexed?.Record.Generation ?? NewGeneration(), all, sidecar.Checksums, isSealed);
+            _ = resources.Index.PutAsync(target.Key, target.Record(), [.. sidecar.Checksums.Select((checksum, i) => (i, checksum))]);
+        }
+
+        var file = target.Disk.File!.Stamp();
+        resources.Catalog.Set(
+            target.Key, new Catalog.Entry(file.Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), target.LastUse, target.Generation, target.IsSealed));
+    }
+
+    /// <summary>Nothing to fetch and nothing to store; only the digest can be wrong.</summary>
+    private static void AdoptEmpty(CachedObject target)
+    {
+        bool right = Agrees(target.Descriptor.Sha256.Span, SHA256.HashData([]));
+        if (!right)
+            target.Quarantine();
+        target.Adopt(0, NewGeneration(), [], [], @sealed: right);
+    }
+
+    private static bool Agrees(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b) => a.IsEmpty || b.IsEmpty || a.SequenceEqual(b);
+
+    private static uint NewGeneration() => (uint)Random.Shared.NextInt64(1, uint.MaxValue);
+}

@@ -1,0 +1,59 @@
+namespace ModelFs.Cache.Objects;
+
+/// <summary>Sees sequential readers of one object by their positions, whichever handle, process or mmap fault the reads come from.</summary>
+/// <remarks>
+/// Never more is fetched ahead than has been read in a row, so a random reader costs exactly its blocks and a sequential one at most doubles.
+/// Eight streams, the one used longest ago gives way. Guarded by the object's lock.
+/// </remarks>
+internal sealed class ReadAhead
+{
+    public const int MaxWindow = 16 << 20;
+
+    /// <summary>The kernel sends the reads of its own read-ahead (1 MiB) at once, and several threads take them: they come a little out of order.</summary>
+    private const long Slack = 1 << 20;
+
+    private const int Streams = 8;
+
+    private readonly Stream[] streams = new Stream[Streams];
+    private long clock;
+
+    /// <summary>Takes note of a read.</summary>
+    /// <returns>The bytes worth fetching after <see cref="Hint.Position"/>, and how many were read in a row so far.</returns>
+    public Hint Observe(long offset, int count)
+    {
+        int oldest = 0;
+        for (int i = 0; i < Streams; i++)
+        {
+            ref var stream = ref streams[i];
+            if (stream.LastUse > 0 && Math.Abs(offset - stream.Next) <= Slack)
+            {
+                long next = Math.Max(stream.Next, offset + count);
+                stream.LastUse = ++clock;
+                stream.Run += Math.Min(count, next - stream.Next);
+                stream.Next = next;
+                return new Hint(stream.Next, WindowOf(stream.Run), stream.Run);
+            }
+
+            if (stream.LastUse < streams[oldest].LastUse)
+                oldest = i;
+        }
+
+        streams[oldest] = new Stream { Next = offset + count, LastUse = ++clock, Run = count };
+        return default;
+    }
+
+    /// <summary>Nothing below a block; from there on the run, rounded down to a power of two.</summary>
+    private static int WindowOf(long run) =>
+        run < CacheOptions.BlockSize ? 0 : run >= MaxWindow ? MaxWindow : 1 << (31 - int.LeadingZeroCount((int)run));
+
+    private struct Stream
+    {
+        public long Next;
+        public long LastUse;
+        public long Run;
+    }
+
+    /// <param name="Window">Bytes; 0 for a reader that looks random.</param>
+    /// <param name="Run">0 for a first read.</param>
+    public readonly record struct Hint(long Position, int Window, long Run);
+}

@@ -1,0 +1,66 @@
+using Microsoft.Extensions.Logging;
+
+namespace ModelFs.Cache.Space;
+
+/// <summary>Whether blocks are stored just now. After trouble it is tried again every few seconds; one log line each way.</summary>
+internal sealed class StoreHealth(ILogger log, TimeProvider time)
+{
+    /// <summary>Long enough not to hammer a disk that is ill, short enough that a healed one is used at once.</summary>
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(2);
+
+    /// <summary>A limit that is reached costs no more than a look at the catalog, and the next object that is closed makes room.</summary>
+    private static readonly TimeSpan RetryFullAfter = TimeSpan.FromMilliseconds(100);
+
+    private readonly Lock gate = new();
+    private string? fault;
+    private long failedAt;
+    private TimeSpan retryAfter;
+    private bool final;
+
+    public string? Fault => Volatile.Read(ref fault);
+
+    public bool MayTry()
+    {
+        lock (gate)
+            return fault is null || (!final && time.GetElapsedTime(failedAt) >= retryAfter);
+    }
+
+    /// <summary>The disk refuses.</summary>
+    public void Failed(string reason) => Fail(reason, RetryAfter, forGood: false);
+
+    /// <summary>A limit is reached and nothing may go.</summary>
+    public void Full(string reason) => Fail(reason, RetryFullAfter, forGood: false);
+
+    /// <summary>Until the process ends: the directory is somebody else's now.</summary>
+    public void FailedForGood(string reason) => Fail(reason, RetryAfter, forGood: true);
+
+    public void Succeeded()
+    {
+        if (Fault is null)
+            return;
+        lock (gate)
+        {
+            if (fault is null || final)
+                return;
+            fault = null;
+        }
+
+        Log.StoringResumed(log);
+    }
+
+    private void Fail(string reason, TimeSpan wait, bool forGood)
+    {
+        lock (gate)
+        {
+            bool isNew = fault is null;
+            fault = reason;
+            failedAt = time.GetTimestamp();
+            retryAfter = wait;
+            final |= forGood;
+            if (!isNew)
+                return;
+        }
+
+        Log.StoringStopped(log, reason);
+    }
+}

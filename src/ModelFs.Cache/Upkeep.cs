@@ -1,0 +1,147 @@
+using ModelFs.Cache.Disk;
+using ModelFs.Cache.Objects;
+using ModelFs.Cache.Space;
+
+namespace ModelFs.Cache;
+
+/// <summary>What has to be done now and then, on a thread of its own: checkpoints, limits, sealing what could not be sealed, the sign of life.</summary>
+internal sealed class Upkeep : IDisposable
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
+    /// <summary>What a <c>kill -9</c> may cost of an object that is not sealed.</summary>
+    private static readonly TimeSpan CheckpointEvery = TimeSpan.FromSeconds(2);
+
+    /// <summary>Closed objects that stay loaded: reopened, they need no look into the index and no second verification.</summary>
+    private const int IdleObjects = 256;
+
+    private readonly CacheResources resources;
+    private readonly BlockCache cache;
+    private readonly DirectoryLock owner;
+    private readonly AutoResetEvent wake = new(false);
+    private readonly ITimer timer;
+    private readonly Thread thread;
+    private readonly TaskCompletionSource surveyed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool stopping;
+    private bool isSurveyed;
+    private long lastCheckpoint;
+    private long lastBeat;
+
+    public Upkeep(BlockCache cache, CacheResources resources, DirectoryLock owner)
+    {
+        (this.cache, this.resources, this.owner) = (cache, resources, owner);
+        lastCheckpoint = lastBeat = resources.Time.GetTimestamp();
+        timer = resources.Time.CreateTimer(_ => wake.Set(), null, Tick, Tick);
+        thread = new Thread(Loop) { IsBackground = true, Name = "modelfs-upkeep" };
+        thread.Start();
+    }
+
+    /// <summary>The accounts are whole from here on.</summary>
+    public Task Surveyed => surveyed.Task;
+
+    /// <summary>The last round: all that was written goes to the index.</summary>
+    public void Stop(TimeSpan limit)
+    {
+        stopping = true;
+        wake.Set();
+        thread.Join(limit);
+    }
+
+    public void Dispose()
+    {
+        timer.Dispose();
+        wake.Dispose();
+    }
+
+    private void Loop()
+    {
+        Try("surveying", TakeSurvey);
+        surveyed.SetResult();
+        while (!stopping)
+        {
+            wake.WaitOne();
+            if (stopping)
+                break;
+            Try("beating", Beat);
+            Try("checking limits", CheckLimits);
+            Try("writing the index", () => Checkpoint(CheckpointEvery));
+            Try("sealing", SealAndUnload);
+        }
+
+        Try("writing the index", () => Checkpoint(TimeSpan.Zero));
+    }
+
+    private void TakeSurvey()
+    {
+        resources.Space.Refresh();
+        resources.Space.SetIndexBytes(IndexBytes());
+        Survey.Run(resources, key => cache.TryReserve(key, unload: false), cache.EndReservation);
+        isSurveyed = !resources.Closing.IsCancellationRequested;
+        resources.Space.MakeRoom();
+    }
+
+    private void Beat()
+    {
+        if (resources.Time.GetElapsedTime(lastBeat) < DirectoryLock.BeatEvery)
+            return;
+        lastBeat = resources.Time.GetTimestamp();
+        if (owner.Beat(resources.Time) is not { } other)
+            return;
+        resources.Health.FailedForGood("the cache directory belongs to somebody else now");
+        Log.OwnershipLost(resources.Log, resources.Options.Directory, other.ReplaceLineEndings(" "));
+    }
+
+    private void CheckLimits()
+    {
+        resources.Space.Refresh();
+        resources.Space.SetIndexBytes(IndexBytes());
+        resources.Space.MakeRoom();
+    }
+
+    private void Checkpoint(TimeSpan every)
+    {
+        if (resources.Time.GetElapsedTime(lastCheckpoint) < every)
+            return;
+        foreach (var item in cache.Loaded())
+        {
+            if (item.NeedsIndexing)
+                item.Index();
+        }
+
+        Func<ObjectKey, uint?>? generations = isSurveyed ? resources.Catalog.GenerationOf : null;
+        resources.Index.CheckpointAsync(generations, resources.Catalog.LiveRecords).GetAwaiter().GetResult();
+        lastCheckpoint = resources.Time.GetTimestamp();
+    }
+
+    private void SealAndUnload()
+    {
+        var loaded = cache.Loaded();
+        foreach (var item in loaded)
+        {
+            if (item.NeedsSealing && resources.Health.MayTry())
+                item.Seal();
+        }
+
+        var idle = loaded.Where(o => o.Handles == 0 && o.IsIdle).OrderByDescending(o => o.LastUse).Skip(IdleObjects).ToList();
+        foreach (var item in idle)
+        {
+            if (cache.TryReserve(item.Key, unload: true))
+                cache.EndReservation(item.Key);
+        }
+    }
+
+    private long IndexBytes() => Survey.AllocatedBytes(cache.IndexBlocksDirectory) + cache.Ordinals.Bytes;
+
+    private void Try(string doing, Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception e)
+        {
+            // The thread goes on: the next round may succeed, and without it nothing would be evicted any more.
+            Log.Unexpected(resources.Log, e, doing);
+        }
+    }
+}

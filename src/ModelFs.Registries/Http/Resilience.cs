@@ -1,0 +1,178 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Polly;
+using Polly.CircuitBreaker;
+using Polly.Retry;
+using Polly.Timeout;
+
+namespace ModelFs.Registries.Http;
+
+/// <summary>One call of <see cref="IModelRegistry"/> while it runs: when it ends, whatever happens, and how much of that is left.</summary>
+internal sealed record Call(CancellationToken Cancellation, long Started, TimeSpan Total, TimeProvider Time)
+{
+    public TimeSpan Remaining => Total - Time.GetElapsedTime(Started);
+}
+
+/// <summary>How one request may be treated.</summary>
+/// <param name="Patient">No attempt timeout: the server copies the whole object before it answers. The call's deadline still holds.</param>
+/// <param name="RetryBrokenAnswers">Whether a connection that ends without an answer is worth another attempt. For artifacts it is not:
+/// some servers answer so, every time, when a file's name is not ASCII.</param>
+internal readonly record struct Treatment(bool Patient, bool RetryBrokenAnswers);
+
+/// <summary>
+/// The one place that says how often and how long anything is tried: a total deadline for a call, and for each of its requests
+/// jittered retries, a breaker for the origin, and an attempt timeout.
+/// </summary>
+internal sealed class Resilience(RegistryOptions options, ILogger log, TimeProvider time)
+{
+    // Four retries of 0.2 s doubling, jittered: about 3 s in all. A restarting server is back by then or is down.
+    private const int Retries = 4;
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(200);
+
+    // Open for 4 s, then one probe of at most 4 s: an origin that is well again is used within 10 s, even if the last probe hangs.
+    private static readonly TimeSpan Break = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan Probe = TimeSpan.FromSeconds(4);
+
+    // Redirects name origins; a registry that names many must not grow us. Those beyond share one pipeline.
+    private const int MaxOrigins = 64;
+
+    private static readonly ResiliencePropertyKey<Call> CallKey = new("call");
+    private static readonly ResiliencePropertyKey<Treatment> TreatmentKey = new("treatment");
+
+    private readonly ConcurrentDictionary<string, ResiliencePipeline<HttpResponseMessage>> origins = new(StringComparer.OrdinalIgnoreCase);
+
+    private readonly ResiliencePipeline deadline =
+        new ResiliencePipelineBuilder { TimeProvider = time }.AddTimeout(options.TotalTimeout).Build();
+
+    /// <summary>Runs a call under its total deadline.</summary>
+    public async ValueTask<RegistryResult<T>> CallAsync<T>(
+        string what, Func<Call, ValueTask<RegistryResult<T>>> body, CancellationToken cancellation)
+    {
+        var started = time.GetTimestamp();
+        try
+        {
+            return await deadline.ExecuteAsync(
+                async token => await body(new Call(token, started, options.TotalTimeout, time)), cancellation);
+        }
+        catch (TimeoutRejectedException)
+        {
+            return new RegistryError(
+                RegistryErrorKind.Unavailable,
+                $"{what}: registry {options.Name} gave no answer within {options.TotalTimeout.TotalSeconds:0.###} s.");
+        }
+    }
+
+    /// <summary>Sends one request to one origin, with its retries. Throws what the last attempt threw.</summary>
+    public async ValueTask<HttpResponseMessage> SendAsync(
+        Uri origin, Treatment treatment, Call call, Func<CancellationToken, ValueTask<HttpResponseMessage>> attempt)
+    {
+        var context = ResilienceContextPool.Shared.Get(call.Cancellation);
+        try
+        {
+            context.Properties.Set(CallKey, call);
+            context.Properties.Set(TreatmentKey, treatment);
+            return await For(origin).ExecuteAsync(
+                static async (context, attempt) => await attempt(context.CancellationToken), context, attempt);
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
+        }
+    }
+
+    private ResiliencePipeline<HttpResponseMessage> For(Uri target)
+    {
+        var origin = target.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped);
+        if (origins.TryGetValue(origin, out var known)) return known;
+        return origins.GetOrAdd(origins.Count < MaxOrigins ? origin : "others", Build);
+    }
+
+    private ResiliencePipeline<HttpResponseMessage> Build(string origin)
+    {
+        var breaker = new CircuitBreakerStateProvider();
+        return new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
+            .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
+            {
+                MaxRetryAttempts = Retries,
+                Delay = FirstDelay,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                ShouldHandle = arguments => ValueTask.FromResult(MayRetry(arguments.Outcome, arguments.Context)),
+                DelayGenerator = arguments => ValueTask.FromResult(AskedDelay(arguments.Outcome.Result)),
+            })
+            .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
+            {
+                FailureRatio = 0.9,
+                MinimumThroughput = 4,
+                SamplingDuration = TimeSpan.FromSeconds(10),
+                BreakDuration = Break,
+                StateProvider = breaker,
+                ShouldHandle = arguments => ValueTask.FromResult(IsOriginDown(arguments.Outcome)),
+                OnOpened = arguments =>
+                {
+                    log.OriginDown(options.Name, origin, arguments.BreakDuration.TotalSeconds);
+                    return default;
+                },
+                OnClosed = _ =>
+                {
+                    log.OriginBack(options.Name, origin);
+                    return default;
+                },
+            })
+            .AddTimeout(new TimeoutStrategyOptions
+            {
+                TimeoutGenerator = arguments => ValueTask.FromResult(AttemptTimeout(arguments.Context, breaker)),
+            })
+            .Build();
+    }
+
+    private TimeSpan AttemptTimeout(ResilienceContext context, CircuitBreakerStateProvider breaker)
+    {
+        if (breaker.CircuitState == CircuitState.HalfOpen && options.AttemptTimeout > Probe) return Probe;
+        context.Properties.TryGetValue(TreatmentKey, out var treatment);
+        return treatment.Patient ? Timeout.InfiniteTimeSpan : options.AttemptTimeout;
+    }
+
+    private static bool MayRetry(Outcome<HttpResponseMessage> outcome, ResilienceContext context)
+    {
+        context.Properties.TryGetValue(CallKey, out var call);
+        context.Properties.TryGetValue(TreatmentKey, out var treatment);
+        switch (outcome)
+        {
+            case { Exception: HttpRequestException { InnerException: AddressRefusedException } }:
+                return false;
+            case { Exception: HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded or HttpRequestError.Unknown } }:
+                return treatment.RetryBrokenAnswers;
+            case { Exception: HttpRequestException e }:
+                // A certificate that is not trusted now is not trusted in a second.
+                return e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError;
+            case { Exception: TimeoutRejectedException }:
+                return true;
+            case { Exception: not null } or { Result: null }:
+                return false;
+            case { Result: var response }:
+                return IsPassing(response.StatusCode) && AskedDelay(response).GetValueOrDefault() < call!.Remaining;
+        }
+    }
+
+    /// <summary>Statuses that mean "not now". A 500 is none: MLflow answers so when a file is missing.</summary>
+    public static bool IsPassing(HttpStatusCode status) => status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
+        or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
+
+    private static bool IsOriginDown(Outcome<HttpResponseMessage> outcome) => outcome switch
+    {
+        { Exception: HttpRequestException e } => e.InnerException is not AddressRefusedException
+            && e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError,
+        { Exception: TimeoutRejectedException } => true,
+        { Result.StatusCode: HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout } => true,
+        _ => false,
+    };
+
+    private static TimeSpan? AskedDelay(HttpResponseMessage? response) => response?.Headers.RetryAfter switch
+    {
+        { Delta: { } delta } => delta,
+        { Date: { } date } when response.Headers.Date is { } now && date > now => date - now,
+        _ => null,
+    };
+}

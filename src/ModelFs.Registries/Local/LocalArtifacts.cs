@@ -1,0 +1,155 @@
+using System.IO.Enumeration;
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+
+namespace ModelFs.Registries.Local;
+
+/// <summary>Files of this machine that a registry may name: those beneath the configured roots, and no others.</summary>
+internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registry, ILogger log)
+{
+    private readonly string[] roots = [.. roots.Select(Path.GetFullPath)];
+
+    /// <summary>Blocks. Lists all files below a directory; symbolic links, pipes and devices are left out.</summary>
+    public RegistryResult<Manifest> List(ModelVersion version, string directory)
+    {
+        try
+        {
+            return Walk(version, directory);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new RegistryError(
+                RegistryErrorKind.Unavailable, $"{Shown.Quoted(directory)} cannot be listed: {Shown.Escaped(e.Message)}");
+        }
+    }
+
+    private RegistryResult<Manifest> Walk(ModelVersion version, string directory)
+    {
+        var opened = Open(directory, isDirectory: true);
+        if (opened.Error is { } error) return error;
+        using var root = opened.Value;
+        var builder = new ManifestBuilder();
+        var waiting = new Queue<string>([""]);
+        while (waiting.TryDequeue(out var below))
+        {
+            var inner = LocalFiles.OpenBeneath(root, below, directory: true);
+            // One that is gone again since it was listed is no fault of the others.
+            if (inner.Error is { Kind: RegistryErrorKind.NotFound } && below.Length > 0) continue;
+            if (inner.Error is { } fault) return fault;
+            using var handle = inner.Value;
+            if (Collect(root, handle, below, builder, waiting) is { } refused) return refused;
+        }
+
+        var manifest = builder.Build(version);
+        return manifest.Files.Count > 0
+            ? manifest
+            : new RegistryError(
+                RegistryErrorKind.NotFound,
+                $"Version {version.Version} of model {Shown.Quoted(version.Model)} has no files in {Shown.Quoted(directory)}.");
+    }
+
+    /// <summary>Blocks. Opens <c>[offset, offset + length)</c> of a file.</summary>
+    public RegistryResult<ContentStream> OpenContent(string path, ManifestFile file, long offset, long length)
+    {
+        var opened = Open(path, isDirectory: false);
+        if (opened.Error is { } error) return error;
+        var handle = opened.Value;
+        if (LengthOf(handle) is not { } total)
+        {
+            handle.Dispose();
+            return new RegistryError(RegistryErrorKind.Unsupported, $"{Shown.Quoted(path)} is no regular file.");
+        }
+
+        if ((file.Size is { } size && size != total) || offset > total)
+        {
+            handle.Dispose();
+            return new RegistryError(
+                RegistryErrorKind.Malformed,
+                $"{Shown.Quoted(path)} has {total} bytes where {file.Size?.ToString() ?? "more"} were listed: it was changed.");
+        }
+
+        var due = Math.Min(length, total - offset);
+        return new ContentStream(new LocalBody(handle, offset, due, count => Metrics.Received(registry, count)), offset, total);
+    }
+
+    private RegistryError? Collect(
+        SafeFileHandle root, SafeFileHandle directory, string below, ManifestBuilder builder, Queue<string> waiting)
+    {
+        foreach (var (name, isDirectory, isLink) in Entries(directory))
+        {
+            var path = below.Length == 0 ? name : $"{below}/{name}";
+            if (isLink)
+            {
+                log.LocalEntryLeftOut(registry, Shown.Escaped(path), "a symbolic link");
+                continue;
+            }
+
+            string? fault;
+            if (isDirectory)
+            {
+                fault = builder.AddDirectory(path, out var isNew);
+                if (isNew) waiting.Enqueue(path);
+            }
+            else
+            {
+                var opened = LocalFiles.OpenBeneath(root, path, directory: false);
+                if (opened.Error is { } error)
+                {
+                    log.LocalEntryLeftOut(registry, Shown.Escaped(path), error.Message);
+                    continue;
+                }
+
+                using var file = opened.Value;
+                if (LengthOf(file) is not { } length)
+                {
+                    log.LocalEntryLeftOut(registry, Shown.Escaped(path), "no regular file");
+                    continue;
+                }
+
+                fault = builder.AddFile(path, length);
+            }
+
+            if (fault is not null) return new RegistryError(RegistryErrorKind.Malformed, $"The directory is refused: {fault}.");
+        }
+
+        return null;
+    }
+
+    /// <summary>Opens a path beneath the one root that it lies beneath, by its text; the kernel then holds it to that.</summary>
+    private RegistryResult<SafeFileHandle> Open(string path, bool isDirectory)
+    {
+        foreach (var root in roots)
+        {
+            var prefix = root.EndsWith('/') ? root : root + "/";
+            if (path != root && !path.StartsWith(prefix, StringComparison.Ordinal)) continue;
+            var opened = LocalFiles.OpenRoot(root);
+            if (opened.Error is { } error) return error;
+            using var handle = opened.Value;
+            return LocalFiles.OpenBeneath(handle, path.Length <= prefix.Length ? "" : path[prefix.Length..], isDirectory);
+        }
+
+        return new RegistryError(
+            RegistryErrorKind.Denied,
+            $"Registry {registry} names the local path {Shown.Quoted(path)}, which lies below none of its artifactRoots"
+            + $" ({(roots.Length == 0 ? "there are none" : string.Join(", ", roots))}).");
+    }
+
+    // Through the descriptor, so that what is listed is what was opened, whatever the path leads to by now.
+    private static FileSystemEnumerable<(string Name, bool IsDirectory, bool IsLink)> Entries(SafeFileHandle directory) => new(
+        $"/proc/self/fd/{directory.DangerousGetHandle()}",
+        (ref FileSystemEntry entry) =>
+            (entry.FileName.ToString(), entry.IsDirectory, entry.Attributes.HasFlag(FileAttributes.ReparsePoint)),
+        new EnumerationOptions { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false });
+
+    private static long? LengthOf(SafeFileHandle handle)
+    {
+        try
+        {
+            return RandomAccess.GetLength(handle);
+        }
+        catch (Exception e) when (e is NotSupportedException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Text;
+using ModelFs.Cache;
+using ModelFs.Fuse;
+using ModelFs.Vfs.Content;
+using ModelFs.Vfs.Nodes;
+
+namespace ModelFs.Vfs.Files;
+
+/// <summary><c>user.modelfs.*</c>: where a file comes from and how much of it is here.</summary>
+/// <remarks>
+/// registry and revision (the version) on all that has them; on files also digest (<c>sha256:…</c>, where the registry gives one),
+/// cached (bytes on disk), verified (<c>yes</c>: the whole matched its digest; <c>no</c>: it did not, and reads fail;
+/// <c>unknown</c>: no digest, or not complete yet) and mode (<c>sealed</c>: complete and checked; <c>lazy</c>: fetched as it is read).
+/// </remarks>
+internal sealed class ExtendedAttributes(BlockCache cache)
+{
+    private const string Prefix = "user.modelfs.";
+
+    public static ReadOnlyMemory<byte> List(Place place)
+    {
+        var names = new StringBuilder();
+        if (place.Registry is not null)
+            names.Append(Prefix + "registry\0");
+        if (place.IsInVersion)
+            names.Append(Prefix + "revision\0");
+        if (place.IsFile)
+        {
+            if (place.Content!.File(place.Id.Index).Sha256 is not null)
+                names.Append(Prefix + "digest\0");
+            names.Append(Prefix + "cached\0" + Prefix + "verified\0" + Prefix + "mode\0");
+        }
+
+        return Encoding.UTF8.GetBytes(names.ToString());
+    }
+
+    /// <returns>ENODATA for an attribute that the node does not have; EOPNOTSUPP for a namespace that is not <c>user.</c></returns>
+    public async ValueTask<FuseResult<ReadOnlyMemory<byte>>> GetAsync(Place place, string name)
+    {
+        if (!name.StartsWith("user.", StringComparison.Ordinal))
+            return Errno.EOPNOTSUPP;
+        if (!name.StartsWith(Prefix, StringComparison.Ordinal))
+            return Errno.ENODATA;
+        var value = name[Prefix.Length..] switch
+        {
+            "registry" => place.Registry?.Name,
+            "revision" when place.IsInVersion => place.Key.Name,
+            "digest" when place.IsFile && place.Content!.File(place.Id.Index).Sha256 is { } digest => $"sha256:{digest}",
+            "cached" when place.IsFile => (await StateAsync(place).ConfigureAwait(false)).CachedBytes.ToString(CultureInfo.InvariantCulture),
+            "verified" when place.IsFile => Verified(await StateAsync(place).ConfigureAwait(false)),
+            "mode" when place.IsFile => (await StateAsync(place).ConfigureAwait(false)).Sealed ? "sealed" : "lazy",
+            _ => null,
+        };
+        return value is null ? Errno.ENODATA : new ReadOnlyMemory<byte>(Encoding.UTF8.GetBytes(value));
+    }
+
+    private ValueTask<ObjectState> StateAsync(Place place) =>
+        cache.GetStateAsync(ObjectIdentity.Describe(place.Key.Registry, place.Content!.Manifest.Version, place.Content.File(place.Id.Index)).Key);
+
+    private static string Verified(ObjectState state) => state switch
+    {
+        { Quarantined: true } => "no",
+        { Sealed: true, DigestMatched: true } => "yes",
+        _ => "unknown",
+    };
+}

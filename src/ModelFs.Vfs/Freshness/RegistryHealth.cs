@@ -1,0 +1,80 @@
+using Microsoft.Extensions.Logging;
+using ModelFs.Registries;
+
+namespace ModelFs.Vfs.Freshness;
+
+/// <summary>Whether a registry has been worth waiting for lately, and what the log says about it.</summary>
+internal sealed class RegistryHealth(string registry, TimeProvider time, ILogger log)
+{
+    /// <summary>After a failure the same question is not asked again for this long, and after a wait in vain nobody waits who knows an old answer.</summary>
+    /// <remarks>A second: a loader that probes a thousand names costs a registry that is down one question a name, and one that is well again is seen at once.</remarks>
+    public static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    /// <summary>Refreshes under way that nobody waits for. More would let one <c>ls -l</c> of a large registry ask for each of its models.</summary>
+    private const int MostRefreshes = 8;
+
+    private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<RegistryErrorKind, long> logged = [];
+    private long? waitedInVain;
+    private long? downSince;
+    private int refreshes;
+
+    public bool IsWorthWaiting
+    {
+        get
+        {
+            lock (gate)
+                return waitedInVain is not { } then || time.GetElapsedTime(then) >= Pause;
+        }
+    }
+
+    public bool TryBeginRefresh()
+    {
+        if (Interlocked.Increment(ref refreshes) <= MostRefreshes)
+            return true;
+        Interlocked.Decrement(ref refreshes);
+        return false;
+    }
+
+    public void EndRefresh() => Interlocked.Decrement(ref refreshes);
+
+    public void WaitedInVain()
+    {
+        lock (gate)
+            waitedInVain = time.GetTimestamp();
+    }
+
+    public void Answered()
+    {
+        lock (gate)
+        {
+            if (downSince is not { } since)
+                return;
+            downSince = null;
+            waitedInVain = null;
+            logged.Remove(RegistryErrorKind.Unavailable);
+            log.RegistryAnswersAgain(registry, time.GetElapsedTime(since).TotalSeconds);
+        }
+    }
+
+    public void Failed(RegistryError error)
+    {
+        lock (gate)
+        {
+            var now = time.GetTimestamp();
+            if (error.Kind == RegistryErrorKind.Unavailable)
+            {
+                waitedInVain = now;
+                downSince ??= now;
+            }
+
+            if (logged.TryGetValue(error.Kind, out var then) && time.GetElapsedTime(then) < LogInterval)
+                return;
+            logged[error.Kind] = now;
+        }
+
+        log.RegistryFails(registry, error.Kind, error.Message);
+    }
+}

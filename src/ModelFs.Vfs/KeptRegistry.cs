@@ -1,0 +1,303 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.Extensions.Logging;
+using ModelFs.Cache;
+using ModelFs.Registries;
+using ModelFs.Vfs.Content;
+using ModelFs.Vfs.Freshness;
+using ModelFs.Vfs.Listings;
+using ModelFs.Vfs.Names;
+
+namespace ModelFs.Vfs;
+
+internal readonly record struct VersionKey(string Model, string Version);
+
+/// <summary>One content: a version of a model as it was created then. Whoever deletes and makes it again makes another one.</summary>
+internal readonly record struct ContentKey(string Model, string Version, DateTimeOffset Created)
+{
+    public static ContentKey Of(ModelVersion version) => new(version.Model, version.Version, version.Created);
+}
+
+/// <summary>A registry as it is known: each answer with its age, on disk and in memory.</summary>
+/// <remarks>
+/// Models, aliases and listings are believed for <see cref="TreeOptions.AliasTtl"/>; that a version exists, for
+/// <see cref="TreeOptions.ImmutableTtl"/>; its files for ever, unless there were none: then they may still be on their way.
+/// </remarks>
+internal sealed class KeptRegistry
+{
+    private const int MostModels = 4096;
+    private const int MostVersions = 4096;
+    private const int MostModelListings = 256;
+    private const long MostManifestBytes = 32 << 20;
+
+    private readonly TreeOptions options;
+    private readonly TimeProvider time;
+    private readonly KeptAnswers<string, Model> models;
+    private readonly KeptAnswers<string, ModelVersion> latest;
+    private readonly KeptAnswers<VersionKey, ModelVersion> versions;
+    private readonly KeptAnswers<ContentKey, ManifestTree> contents;
+    private readonly KeptAnswers<string, Listing> modelLists;
+    private readonly KeptAnswers<string, Listing> childLists;
+
+    public KeptRegistry(string name, IModelRegistry registry, MetadataStore store, TreeOptions options, Errands errands, TimeProvider time, ILogger log)
+    {
+        Name = name;
+        Registry = registry;
+        this.options = options;
+        this.time = time;
+        var health = new RegistryHealth(name, time, log);
+        var origin = name + "\n" + registry.Description;
+
+        AnswerFile<T> Json<T>(string kind, JsonTypeInfo<T> type)
+            where T : class =>
+            new(store, kind, origin, value => JsonSerializer.SerializeToUtf8Bytes(value, type), bytes => JsonSerializer.Deserialize(bytes.Span, type));
+
+        models = new(
+            new()
+            {
+                Ask = (model, _, stop) => registry.GetModelAsync(model, stop),
+                Ttl = _ => options.AliasTtl,
+                AbsentTtl = options.AliasTtl,
+                StaleWait = options.StaleWait,
+                File = Json("models", StoredJson.Default.Model),
+                Name = model => $"{name}/{model}",
+            },
+            health, errands, time, log, MostModels);
+        latest = new(
+            new()
+            {
+                Ask = (model, _, stop) => registry.ResolveAliasAsync(model, ModelChildName.Latest, stop),
+                Ttl = _ => options.AliasTtl,
+                AbsentTtl = options.AliasTtl,
+                StaleWait = options.StaleWait,
+                File = Json("latest", StoredJson.Default.ModelVersion),
+                Name = model => $"{name}/{model}/{ModelChildName.Latest}",
+            },
+            health, errands, time, log, MostModels);
+        versions = new(
+            new()
+            {
+                Ask = (key, _, stop) => registry.GetVersionAsync(key.Model, key.Version, stop),
+                Ttl = _ => options.ImmutableTtl,
+                AbsentTtl = options.AliasTtl,
+                StaleWait = options.StaleWait,
+                File = Json("versions", StoredJson.Default.ModelVersion),
+                Name = key => $"{name}/{key.Model}/{key.Version}",
+            },
+            health, errands, time, log, MostVersions);
+        contents = new(
+            new()
+            {
+                Ask = (key, _, stop) => AskContentAsync(key, stop),
+                Ttl = tree => tree.Count > 1 ? TimeSpan.MaxValue : options.AliasTtl,
+                AbsentTtl = options.AliasTtl,
+                StaleWait = options.StaleWait,
+                File = new(
+                    store, "manifests", origin,
+                    tree => JsonSerializer.SerializeToUtf8Bytes(tree.Manifest, StoredJson.Default.Manifest),
+                    bytes => JsonSerializer.Deserialize(bytes.Span, StoredJson.Default.Manifest) is { } manifest && ManifestTree.Build(manifest) is { IsOk: true } tree ? tree.Value : null),
+                Name = key => $"{name}/{key.Model}/{key.Version} of {key.Created.UtcDateTime:O}",
+            },
+            health, errands, time, log, MostManifestBytes, tree => tree.Weight);
+
+        var pages = new ListingPages(name, registry, errands, time, log);
+        modelLists = new(
+            new()
+            {
+                Ask = async (_, known, stop) => await pages.RefreshAsync(known, options.AliasTtl, pages.Models, listing => modelLists!.Save("", listing), stop).ConfigureAwait(false),
+                Ttl = _ => options.AliasTtl,
+                AbsentTtl = options.AliasTtl,
+                StaleWait = options.StaleWait,
+                File = new(store, "listings", origin, ListingPages.EncodeModels, pages.DecodeModels),
+                Name = _ => name,
+            },
+            health, errands, time, log, capacity: 1);
+        childLists = new(
+            new()
+            {
+                Ask = AskChildrenAsync,
+                Ttl = _ => options.AliasTtl,
+                AbsentTtl = options.AliasTtl,
+                StaleWait = options.StaleWait,
+                File = new(store, "listings", origin, ListingPages.EncodeChildren, pages.DecodeChildren),
+                Name = model => $"{name}/{model}",
+            },
+            health, errands, time, log, MostModelListings);
+
+        async ValueTask<RegistryResult<Listing>> AskChildrenAsync(string model, Listing? known, CancellationToken stop)
+        {
+            var links = await GetLinksAsync(model, stop).ConfigureAwait(false);
+            if (links.Error is { } error)
+                return error;
+            return await pages.RefreshAsync(known, options.AliasTtl, pages.Children(model, links.Value), listing => childLists!.Save(model, listing), stop).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The name it is configured by, and its directory's.</summary>
+    public string Name { get; }
+
+    public IModelRegistry Registry { get; }
+
+    /// <summary>A model by its entry's name. One that the listing shows needs no question of its own.</summary>
+    public ValueTask<Answer<Model>> FindModelAsync(ReadOnlySpan<byte> name, CancellationToken cancellation)
+    {
+        switch (EscapedName.TryUnescape(name, out var model))
+        {
+            case NameForm.Whole:
+                // A listing that is being renewed will do: else the second "ls -l" of a large registry asks for each of its models.
+                return !models.TryGetFresh(model, out _) && modelLists.PeekCurrent("")?.Find(model) is ListedModel listed
+                    ? new(new Answer<Model>(listed.Model, null, options.AliasTtl / 2))
+                    : GetModelAsync(model, mayWait: true, cancellation);
+            case NameForm.Shortened:
+                return FindShortenedModelAsync(name.ToArray(), cancellation);
+            default:
+                return new(Nothing<Model>(options.AliasTtl));
+        }
+    }
+
+    /// <summary>A model as it is known, at once; only one of which nothing is known is waited for.</summary>
+    public ValueTask<Answer<Model>> GetKnownModelAsync(string model, CancellationToken cancellation) =>
+        modelLists.PeekCurrent("")?.Find(model) is ListedModel listed
+            ? new(new Answer<Model>(listed.Model, null, options.AliasTtl / 2))
+            : GetModelAsync(model, mayWait: false, cancellation);
+
+    /// <summary>A version or a link in a model's directory. A name that neither can have is answered without a question.</summary>
+    public ValueTask<Answer<ListedEntry>> FindChildAsync(string model, ReadOnlySpan<byte> name, CancellationToken cancellation)
+    {
+        switch (EscapedName.TryUnescape(name, out var child))
+        {
+            case NameForm.Whole when ModelChildName.IsVersion(child):
+                return FindVersionAsync(model, child, cancellation);
+            case NameForm.Whole when ModelChildName.ToAlias(child) is { } alias:
+                return FindLinkAsync(model, alias, null, cancellation);
+            case NameForm.Shortened:
+                return FindLinkAsync(model, null, name.ToArray(), cancellation);
+            default:
+                return new(Nothing<ListedEntry>(options.AliasTtl));
+        }
+    }
+
+    /// <summary>The link of an alias, to where it points now.</summary>
+    public ValueTask<Answer<ListedEntry>> GetLinkAsync(string model, string alias, CancellationToken cancellation) =>
+        FindLinkAsync(model, alias, null, cancellation);
+
+    public ManifestTree? PeekContent(ContentKey key) => contents.Peek(key);
+
+    public ValueTask<Answer<ManifestTree>> GetContentAsync(ContentKey key, CancellationToken cancellation) =>
+        contents.GetAsync(key, mayWait: true, cancellation);
+
+    public Listing? PeekModels() => modelLists.Peek("");
+
+    public ValueTask<Answer<Listing>> ListModelsAsync(CancellationToken cancellation) => modelLists.GetAsync("", mayWait: true, cancellation);
+
+    public Listing? PeekChildren(string model) => childLists.Peek(model);
+
+    /// <summary>Versions, aliases and <c>latest</c> of a model.</summary>
+    public ValueTask<Answer<Listing>> ListChildrenAsync(string model, CancellationToken cancellation) =>
+        childLists.GetAsync(model, mayWait: true, cancellation);
+
+    private async ValueTask<Answer<Model>> FindShortenedModelAsync(byte[] name, CancellationToken cancellation)
+    {
+        var list = await ListModelsAsync(cancellation).ConfigureAwait(false);
+        if (list.Value is not { } listing)
+            return list.As<Model>();
+        for (var i = 0; ; i++)
+        {
+            if (!listing.TryGet(i, out var entry))
+            {
+                if (await listing.EnsureAsync(i, cancellation).ConfigureAwait(false) is { } error)
+                    return error;
+                if (!listing.TryGet(i, out entry))
+                    return Nothing<Model>(options.AliasTtl);
+            }
+
+            if (entry.Name.AsSpan().SequenceEqual(name))
+                return new(((ListedModel)entry).Model, null, options.AliasTtl / 2);
+        }
+    }
+
+    /// <summary>A version, by the newest of its own answer and the listing's.</summary>
+    private async ValueTask<Answer<ModelVersion>> GetVersionAsync(VersionKey key, CancellationToken cancellation)
+    {
+        var (listing, asked) = await childLists.GetKeptAsync(key.Model, cancellation).ConfigureAwait(false);
+        if (listing?.Find(key.Version) is ListedVersion listed)
+            versions.Offer(key, listed.Version, Math.Min(asked, listing.Begun));
+        return await versions.GetAsync(key, mayWait: true, cancellation).ConfigureAwait(false);
+    }
+
+    private async ValueTask<Answer<ListedEntry>> FindVersionAsync(string model, string version, CancellationToken cancellation)
+    {
+        var answer = await GetVersionAsync(new VersionKey(model, version), cancellation).ConfigureAwait(false);
+        return answer.Value is { } found && ListedVersion.Of(found) is { } entry
+            ? new(entry, null, options.ImmutableTtl)
+            : answer.As<ListedEntry>();
+    }
+
+    /// <summary>By alias, or by the entry's name where that is shortened.</summary>
+    private async ValueTask<Answer<ListedEntry>> FindLinkAsync(string model, string? alias, byte[]? name, CancellationToken cancellation)
+    {
+        var answer = await GetModelAsync(model, mayWait: true, cancellation).ConfigureAwait(false);
+        if (answer.Value is not { } found)
+            return answer.As<ListedEntry>();
+        alias ??= found.Aliases.Keys.FirstOrDefault(candidate => EscapedName.Escape(ModelChildName.OfAlias(candidate)).AsSpan().SequenceEqual(name));
+        if (alias is not null && found.Aliases.TryGetValue(alias, out var version))
+            return ListedLink.Of(alias, version, found.Updated) is { } link ? new(link, null, answer.Ttl) : Nothing<ListedEntry>(answer.Ttl);
+        if (alias != ModelChildName.Latest)
+            return Nothing<ListedEntry>(answer.Ttl);
+
+        var newest = await latest.GetAsync(model, mayWait: true, cancellation).ConfigureAwait(false);
+        return newest.Value is { } last && ListedLink.Of(alias, last.Version, last.Created) is { } latestLink
+            ? new(latestLink, null, newest.Ttl)
+            : newest.As<ListedEntry>();
+    }
+
+    /// <summary>A model with its aliases, by the newest of its own answer and the listing's; never older than the TTL unless the registry keeps us waiting.</summary>
+    private ValueTask<Answer<Model>> GetModelAsync(string model, bool mayWait, CancellationToken cancellation)
+    {
+        return models.TryGetFresh(model, out _) ? models.GetAsync(model, mayWait, cancellation) : GetSlowlyAsync();
+
+        async ValueTask<Answer<Model>> GetSlowlyAsync()
+        {
+            var (listing, asked) = await modelLists.GetKeptAsync("", cancellation).ConfigureAwait(false);
+            if (listing?.Find(model) is ListedModel listed)
+                models.Offer(model, listed.Model, Math.Min(asked, listing.Begun));
+            return await models.GetAsync(model, mayWait, cancellation).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask<RegistryResult<IReadOnlyList<ListedEntry>>> GetLinksAsync(string model, CancellationToken cancellation)
+    {
+        var answer = await GetModelAsync(model, mayWait: true, cancellation).ConfigureAwait(false);
+        if (answer.Value is not { } found)
+            return answer.Error!;
+        var links = found.Aliases
+            .OrderBy(alias => alias.Key, StringComparer.Ordinal)
+            .Select(alias => ListedLink.Of(alias.Key, alias.Value, found.Updated))
+            .OfType<ListedEntry>()
+            .ToList();
+        if (!found.Aliases.ContainsKey(ModelChildName.Latest))
+        {
+            var newest = await latest.GetAsync(model, mayWait: true, cancellation).ConfigureAwait(false);
+            if (newest.Value is { } last && ListedLink.Of(ModelChildName.Latest, last.Version, last.Created) is { } link)
+                links.Add(link);
+            else if (newest.Error is { Kind: not RegistryErrorKind.NotFound } error)
+                return error;
+        }
+
+        return links;
+    }
+
+    private async ValueTask<RegistryResult<ManifestTree>> AskContentAsync(ContentKey key, CancellationToken cancellation)
+    {
+        var answer = await GetVersionAsync(new VersionKey(key.Model, key.Version), cancellation).ConfigureAwait(false);
+        if (answer.Value is not { } version)
+            return answer.Error!;
+        if (version.Created != key.Created)
+            return new RegistryError(RegistryErrorKind.NotFound, $"{Name}/{key.Model}/{key.Version} of {key.Created:O} was deleted and made again at {version.Created:O}");
+        var manifest = await Registry.GetManifestAsync(version, cancellation).ConfigureAwait(false);
+        return manifest.IsOk ? ManifestTree.Build(manifest.Value) : manifest.Error!;
+    }
+
+    private static Answer<T> Nothing<T>(TimeSpan ttl)
+        where T : class => new(null, new RegistryError(RegistryErrorKind.NotFound, "there is nothing of this name"), ttl);
+}

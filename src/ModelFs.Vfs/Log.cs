@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+using ModelFs.Registries;
+
+namespace ModelFs.Vfs;
+
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Warning, "{Registry} fails ({Kind}): {Reason}. What is known of it is served meanwhile")]
+    public static partial void RegistryFails(this ILogger log, string registry, RegistryErrorKind kind, string reason);
+
+    [LoggerMessage(2, LogLevel.Information, "{Registry} answers again after {Seconds:F0} s")]
+    public static partial void RegistryAnswersAgain(this ILogger log, string registry, double seconds);
+
+    [LoggerMessage(3, LogLevel.Error, "Asking for {Question} threw. That is a defect")]
+    public static partial void QuestionThrew(this ILogger log, Exception defect, string question);
+
+    [LoggerMessage(4, LogLevel.Warning, "{Registry}: {Count} names on one page cannot be shown: they are empty or no text")]
+    public static partial void NamesDropped(this ILogger log, string registry, int count);
+
+    [LoggerMessage(5, LogLevel.Warning, "{File} cannot be read: {Reason}")]
+    public static partial void ContentFails(this ILogger log, string file, string reason);
+
+    [LoggerMessage(6, LogLevel.Information, "The kernel asks for node {Node:x}, which means nothing any more: {Reason}")]
+    public static partial void NodeIsStale(this ILogger log, ulong node, string reason);
+}

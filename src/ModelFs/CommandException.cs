@@ -1,0 +1,4 @@
+namespace ModelFs;
+
+/// <summary>A verb cannot do what was asked. The message is the one line a person gets: what is wrong, and what to do.</summary>
+internal sealed class CommandException(string message) : Exception(message);

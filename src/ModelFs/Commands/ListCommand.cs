@@ -1,0 +1,32 @@
+using System.CommandLine;
+using System.Globalization;
+using ModelFs.Control;
+
+namespace ModelFs.Commands;
+
+internal static class ListCommand
+{
+    public static Command Create()
+    {
+        var path = new Argument<string>("PATH") { Description = StoreVerb.PathHelp + " Nothing lists the registries.", Arity = ArgumentArity.ZeroOrOne };
+        var longForm = new Option<bool>("--long", "-l") { Description = "With size, date, and where links point to." };
+        var command = new Verb("ls", "Lists a directory of the tree.", "modelfs ls -l MLFLOW/iris/champion");
+        command.Arguments.Add(path);
+        command.Options.Add(longForm);
+        command.SetStoreAction(p => [p.GetValue(path) ?? ""], async (parsed, store, paths, cancellation) =>
+        {
+            await foreach (var entry in store.ListAsync(paths[0], cancellation).ConfigureAwait(false))
+                await Console.Out.WriteLineAsync(parsed.GetValue(longForm) ? Long(entry) : entry.Name).ConfigureAwait(false);
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    internal static string Long(EntryReport entry)
+    {
+        var kind = entry.Kind switch { EntryKind.Directory => 'd', EntryKind.Link => 'l', _ => '-' };
+        var size = entry.Size?.ToString(CultureInfo.InvariantCulture) ?? (entry.Kind == EntryKind.File ? "?" : "-");
+        var time = entry.Time?.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) ?? "-";
+        return $"{kind} {size,13} {time,16} {entry.Name}{(entry.Target is null ? "" : " -> " + entry.Target)}";
+    }
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using System.Text.Json;
+using ModelFs.Configuration;
+using ModelFs.Control;
+
+namespace ModelFs.Commands;
+
+internal static class StatusCommand
+{
+    public static Command Create()
+    {
+        var json = new Option<bool>("--json") { Description = "As one JSON document." };
+        var command = new Verb("status", "Shows mounts, registries and whether they answer, the cache, and how many bytes came from where.", "modelfs status --json");
+        command.Options.Add(json);
+        command.SetStoreAction(_ => [], async (parsed, store, _, cancellation) =>
+        {
+            var status = await store.GetStatusAsync(cancellation).ConfigureAwait(false);
+            await Console.Out.WriteLineAsync(parsed.GetValue(json) ? Json(status) : Text(status)).ConfigureAwait(false);
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static string Json(StatusReport status) =>
+        JsonSerializer.SerializeToNode(status, ReportJson.Default.StatusReport)!.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
+
+    internal static string Text(StatusReport status)
+    {
+        var lines = new List<string> { status.Daemon is { } daemon ? $"daemon      process {daemon.Pid}, version {status.Version}, since {daemon.Since:yyyy-MM-dd HH:mm:ss}Z" : "daemon      none on this cache" };
+        lines.AddRange(status.Mounts.Select(m => $"mount       {m}"));
+        foreach (var registry in status.Registries)
+            lines.Add($"registry    {registry.Name}: {registry.Description}: {(registry.Answers ? $"answers in {registry.Milliseconds:0.#} ms" : registry.Error)}");
+        var cache = status.Cache;
+        lines.Add($"cache       {cache.Directory}: {ByteSize.Format(cache.UsedBytes)} of {ByteSize.Format(cache.MaxBytes)}, "
+            + $"{cache.Objects} objects, {cache.SealedObjects} complete, {cache.OpenObjects} open, {cache.Evictions} evicted");
+        if (cache.Fault is { } fault)
+            lines.Add($"fault       {fault}");
+        lines.Add($"bytes       {ByteSize.Format(cache.OriginBytes)} from origin, {ByteSize.Format(cache.ServedBytes)} served");
+        return string.Join('\n', lines);
+    }
+}

@@ -1,0 +1,91 @@
+using ModelFs.Registries;
+
+namespace ModelFs.Configuration;
+
+/// <summary>What the layers said so far: a later one wins, setting by setting, and each remembers where it stood.</summary>
+internal sealed class ConfigurationDraft
+{
+    private readonly Dictionary<Setting, (string Value, string Source)> settings = [];
+    private readonly List<(string Name, string Source)> registries = [];
+    private readonly Dictionary<(string Name, RegistrySetting Setting), (IReadOnlyList<string> Values, string Source)> registrySettings = [];
+
+    public bool HasRegistries => registries.Count > 0;
+
+    public void Set(Setting setting, string value, string source) => settings[setting] = (value, source);
+
+    public void Set(string registry, RegistrySetting setting, IReadOnlyList<string> values, string source) => registrySettings[(registry, setting)] = (values, source);
+
+    /// <summary>A registry of this name exists; its settings follow.</summary>
+    public void Declare(string name, string source)
+    {
+        Check(() => RegistrySetting.CheckName(name), "registries", name, source);
+        if (!registries.Exists(r => r.Name == name))
+            registries.Add((name, source));
+    }
+
+    /// <summary>A registry as a variable or a flag gives it: kind and URI in one.</summary>
+    public void Declare(string name, string kindAndUri, string source)
+    {
+        Declare(name, source);
+        Check(() =>
+        {
+            var (kind, uri) = RegistrySetting.Split(kindAndUri);
+            Set(name, RegistrySetting.All.First(s => s.Key == "kind"), [kind], source);
+            Set(name, RegistrySetting.All.First(s => s.Key == "uri"), [uri], source);
+        }, $"registry {name}", Redacted(kindAndUri), source);
+    }
+
+    public ModelFsOptions Build(ModelFsOptions defaults)
+    {
+        var options = defaults;
+        foreach (var (setting, (value, source)) in settings)
+            Check(() => options = setting.Apply(options, value), setting.Key, value, source);
+        options = options with { Registries = [.. registries.Select(r => Build(r.Name, r.Source))] };
+        foreach (var registry in options.Registries)
+            if (registry.TotalTimeout >= options.RequestDeadline)
+                throw new ConfigurationException(
+                    $"registries.{registry.Name}.totalTimeout: {Duration.Format(registry.TotalTimeout)} must be less than requestDeadline, {Duration.Format(options.RequestDeadline)} ({SourceOf(registry.Name, "totalTimeout") ?? settings.Values.Select(v => v.Source).LastOrDefault() ?? "default"})");
+        return options;
+    }
+
+    private RegistryOptions Build(string name, string source)
+    {
+        var options = new RegistryOptions { Name = name, Kind = "", Uri = "" };
+        foreach (var ((registry, setting), (values, from)) in registrySettings)
+            if (registry == name)
+                Check(() => options = setting.Apply(options, values), $"registries.{name}.{setting.Key}", Redacted(string.Join(", ", values)), from);
+        if (options.Kind.Length == 0)
+            throw new ConfigurationException($"registries.{name}: kind is missing ({source}); there is {string.Join(", ", RegistrySetting.Kinds)}");
+        if (options.Uri.Length == 0)
+            throw new ConfigurationException($"registries.{name}: uri is missing ({source}), such as http://127.0.0.1:5000 or sqlite:////srv/mlflow.db");
+        return options;
+    }
+
+    private string? SourceOf(string registry, string key)
+    {
+        foreach (var ((name, setting), (_, source)) in registrySettings)
+            if (name == registry && setting.Key == key)
+                return source;
+        return null;
+    }
+
+    private static void Check(Action apply, string key, string value, string source)
+    {
+        try
+        {
+            apply();
+        }
+        catch (FormatException e)
+        {
+            throw new ConfigurationException($"{key}: '{value}' {e.Message} ({source})");
+        }
+    }
+
+    /// <summary>A URI may carry a password; no message does.</summary>
+    private static string Redacted(string value)
+    {
+        var at = value.LastIndexOf('@');
+        var user = value.IndexOf("://", StringComparison.Ordinal);
+        return user >= 0 && at > user ? string.Concat(value.AsSpan(0, user + 3), "***", value.AsSpan(at)) : value;
+    }
+}

@@ -1,0 +1,86 @@
+namespace ModelFs.Configuration;
+
+/// <summary>What configuration is made of: flags, the environment, and the directory that relative names start from.</summary>
+/// <param name="Flags">Settings from the command line.</param>
+/// <param name="Registries">Each <c>--registry NAME=KIND:URI</c>.</param>
+internal sealed record ConfigurationInput(
+    IReadOnlyDictionary<string, string> Environment,
+    string WorkingDirectory,
+    string? ConfigFlag = null,
+    IReadOnlyList<(Setting Setting, string Value)>? Flags = null,
+    IReadOnlyList<string>? Registries = null)
+{
+    /// <summary>Whether the process is root's, whose cache and mounts are the machine's.</summary>
+    public bool IsRoot { get; init; } = System.Environment.IsPrivilegedProcess;
+
+    public string? Variable(string name) => Environment.TryGetValue(name, out var value) && value.Length > 0 ? value : null;
+}
+
+/// <summary>The file, then the variables, then the flags; a later layer wins.</summary>
+internal static class ConfigurationReader
+{
+    private const string RegistryPrefix = Setting.VariablePrefix + "REGISTRY_";
+
+    /// <exception cref="ConfigurationException">A setting is wrong.</exception>
+    public static (ModelFsOptions Options, IReadOnlyList<string> Warnings) Read(ConfigurationInput input)
+    {
+        var draft = new ConfigurationDraft();
+        var warnings = new List<string>();
+        if ((input.ConfigFlag ?? input.Variable("MODELFS_CONFIG")) is { } file)
+            YamlLayer.Read(file, draft);
+        ReadVariables(input, draft, warnings);
+        foreach (var (setting, value) in input.Flags ?? [])
+            draft.Set(setting, value, setting.Flag);
+        foreach (var registry in input.Registries ?? [])
+            ReadRegistryFlag(registry, draft);
+        if (!draft.HasRegistries)
+            DeclareWhatIsThere(input, draft);
+        return (draft.Build(Defaults(input)), warnings);
+    }
+
+    private static void ReadVariables(ConfigurationInput input, ConfigurationDraft draft, List<string> warnings)
+    {
+        foreach (var (name, value) in input.Environment.OrderBy(v => v.Key, StringComparer.Ordinal))
+        {
+            if (!name.StartsWith(Setting.VariablePrefix, StringComparison.Ordinal) || name == "MODELFS_CONFIG" || value.Length == 0)
+                continue;
+            if (Setting.All.FirstOrDefault(s => s.Variable == name) is { } setting)
+                draft.Set(setting, value, name);
+            else if (name.StartsWith(RegistryPrefix, StringComparison.Ordinal) && !IsInjected(name))
+                draft.Declare(name[RegistryPrefix.Length..], value, name);
+            else
+                warnings.Add($"the variable {name} is no setting of modelfs and is ignored");
+        }
+    }
+
+    /// <summary>Kubernetes describes a service called <c>modelfs-registry</c> to its pods in variables that look like ours.</summary>
+    private static bool IsInjected(string name) =>
+        name is RegistryPrefix + "PORT" or RegistryPrefix + "SERVICE_HOST"
+        || name.StartsWith(RegistryPrefix + "PORT_", StringComparison.Ordinal)
+        || name.StartsWith(RegistryPrefix + "SERVICE_PORT", StringComparison.Ordinal);
+
+    private static void ReadRegistryFlag(string value, ConfigurationDraft draft)
+    {
+        var equals = value.IndexOf('=');
+        if (equals <= 0)
+            throw new ConfigurationException($"--registry: '{value}' is not NAME=KIND:URI, such as MLFLOW=mlflow:http://127.0.0.1:5000");
+        draft.Declare(value[..equals], value[(equals + 1)..], "--registry");
+    }
+
+    /// <summary>With nothing configured, what MLflow's own client would use.</summary>
+    private static void DeclareWhatIsThere(ConfigurationInput input, ConfigurationDraft draft)
+    {
+        var database = Path.Combine(input.WorkingDirectory, "mlflow.db");
+        if (input.Variable("MLFLOW_TRACKING_URI") is { } uri)
+            draft.Declare("MLFLOW", "mlflow:" + uri, "MLFLOW_TRACKING_URI");
+        else if (File.Exists(database))
+            draft.Declare("MLFLOW", "mlflow:sqlite:///" + database, database);
+    }
+
+    private static ModelFsOptions Defaults(ConfigurationInput input)
+    {
+        var home = input.Variable("XDG_CACHE_HOME") ?? (input.Variable("HOME") is { } h ? Path.Combine(h, ".cache") : null);
+        var cache = input.IsRoot ? "/var/cache/modelfs" : Path.Combine(home ?? Path.Combine(Path.GetTempPath(), System.Environment.UserName), "modelfs");
+        return new ModelFsOptions { Cache = cache, AllowOther = input.IsRoot };
+    }
+}

@@ -1,0 +1,67 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+
+namespace ModelFs.Configuration;
+
+/// <summary>One setting: a key of the file, a variable and a flag, which are one name in three spellings.</summary>
+/// <param name="Key">As the file has it: <c>cacheSize</c>; the variable is <c>MODELFS_CACHE_SIZE</c>, the flag <c>--cache-size</c>.</param>
+/// <param name="Apply">Sets it, or throws a <see cref="FormatException"/> that says what the value may be.</param>
+internal sealed record Setting(string Key, string Argument, string Help, Func<ModelFsOptions, string, ModelFsOptions> Apply)
+{
+    public string Flag { get; } = "--" + Words(Key, '-');
+
+    public string Variable { get; } = VariablePrefix + Words(Key, '_').ToUpperInvariant();
+
+    public const string VariablePrefix = "MODELFS_";
+
+    public static IReadOnlyList<Setting> All { get; } =
+    [
+        new("cache", "DIR", "Directory of the cached blocks.", (o, v) => o with { Cache = Path.GetFullPath(NotEmpty(v)) }),
+        new("index", "DIR", "Directory of the cache's index, when it has to lie elsewhere: it must be local.", (o, v) => o with { Index = Path.GetFullPath(NotEmpty(v)) }),
+        new("cacheSize", "SIZE", "Bytes that the cache may take on disk (default 100GiB, at least 64MiB).", (o, v) => o with { CacheSize = Size(v, 64L << 20, "64MiB") }),
+        new("minFree", "SIZE", "Bytes of the disk that the cache leaves free (default 1GiB).", (o, v) => o with { MinFree = Size(v, 0, "0") }),
+        new("aliasTtl", "TIME", "How long an alias is believed before the registry is asked again (default 10s, 0 to 1h).",
+            (o, v) => o with { AliasTtl = Time(v, TimeSpan.Zero, TimeSpan.FromHours(1)) }),
+        new("requestDeadline", "TIME", "How long a read may take before it fails with EIO (default 60s, 1s to 1h).",
+            (o, v) => o with { RequestDeadline = Time(v, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)) }),
+        new("allowOther", "true|false", "Whether other users may enter the mount (default true for root, else false).", (o, v) => o with { AllowOther = Flagged(v) }),
+        new("logFormat", "human|json", "How the log is written (default human on a terminal, else json).",
+            (o, v) => o with { LogFormat = OneOf(v, ("human", LogFormat.Human), ("json", LogFormat.Json)) }),
+        new("logLevel", "LEVEL", "Least level that is logged: debug, information, warning or error.",
+            (o, v) => o with
+            {
+                LogLevel = OneOf(v, ("debug", Microsoft.Extensions.Logging.LogLevel.Debug), ("information", Microsoft.Extensions.Logging.LogLevel.Information),
+                    ("warning", Microsoft.Extensions.Logging.LogLevel.Warning), ("error", Microsoft.Extensions.Logging.LogLevel.Error)),
+            }),
+    ];
+
+    internal static string NotEmpty(string value) => value.Length > 0 ? value : throw new FormatException("must not be empty");
+
+    internal static bool Flagged(string value) => OneOf(value, ("true", true), ("false", false));
+
+    internal static TimeSpan Time(string value, TimeSpan least, TimeSpan most) =>
+        !Duration.TryParse(value, out var time) ? throw new FormatException("is not " + Duration.Forms)
+        : time < least || time > most ? throw new FormatException($"is out of range: {Duration.Format(least)} to {Duration.Format(most)}")
+        : time;
+
+    private static long Size(string value, long least, string leastText) =>
+        !ByteSize.TryParse(value, out var size) ? throw new FormatException("is not " + ByteSize.Forms)
+        : size < least ? throw new FormatException($"is out of range: at least {leastText}")
+        : size;
+
+    private static T OneOf<T>(string value, params ReadOnlySpan<(string Name, T Value)> choices)
+    {
+        var names = new List<string>();
+        foreach (var (name, choice) in choices)
+        {
+            if (value.Equals(name, StringComparison.OrdinalIgnoreCase))
+                return choice;
+            names.Add(name);
+        }
+
+        throw new FormatException("is none of " + string.Join(", ", names));
+    }
+
+    private static string Words(string key, char separator) =>
+        string.Concat(key.Select(c => char.IsUpper(c) ? string.Create(CultureInfo.InvariantCulture, $"{separator}{char.ToLowerInvariant(c)}") : c.ToString()));
+}

@@ -1,0 +1,147 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace ModelFs.Control;
+
+/// <summary>The daemon's side of the control socket: HTTP, so that <c>curl --unix-socket</c> can ask too.</summary>
+internal static class ControlServer
+{
+    public static void Listen(IWebHostBuilder host, Func<Socket> bind)
+    {
+        host.UseKestrelCore();
+        host.ConfigureServices(services =>
+        {
+            services.Configure<KestrelServerOptions>(o =>
+            {
+                o.AddServerHeader = false;
+                // `modelfs cat … | less` may stop reading for as long as somebody reads a page.
+                o.Limits.MinResponseDataRate = null;
+                // The address is a placeholder: the socket is bound below, with its mode, before anybody can connect.
+                o.ListenUnixSocket("/modelfs.sock");
+            });
+            services.Configure<SocketTransportOptions>(o => o.CreateBoundListenSocket = _ => bind());
+        });
+    }
+
+    public static void Map(WebApplication app, IStore store, DaemonReport daemon)
+    {
+        var stopping = app.Services.GetRequiredService<IHostApplicationLifetime>();
+        app.Run(context => HandleAsync(context, store, daemon, stopping));
+    }
+
+    private static async Task HandleAsync(HttpContext context, IStore store, DaemonReport daemon, IHostApplicationLifetime lifetime)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
+        var path = context.Request.Query["path"].ToString();
+        try
+        {
+            switch (context.Request.Method, context.Request.Path.Value)
+            {
+                case ("GET", "/status"):
+                    await WriteAsync(context, (await store.GetStatusAsync(end.Token).ConfigureAwait(false)) with { Daemon = daemon, Mounts = [daemon.MountPoint] }, ReportJson.Default.StatusReport).ConfigureAwait(false);
+                    break;
+                case ("GET", "/daemon"):
+                    await WriteAsync(context, daemon, ReportJson.Default.DaemonReport).ConfigureAwait(false);
+                    break;
+                case ("GET", "/resolve"):
+                    await WriteAsync(context, await store.ResolveAsync(path, end.Token).ConfigureAwait(false), ReportJson.Default.EntryReport).ConfigureAwait(false);
+                    break;
+                case ("GET", "/list"):
+                    await WriteLinesAsync(context, store.ListAsync(path, end.Token), ReportJson.Default.LineEntryReport).ConfigureAwait(false);
+                    break;
+                case ("GET", "/content"):
+                    await WriteContentAsync(context, store, path, end.Token).ConfigureAwait(false);
+                    break;
+                case ("POST", "/prefetch"):
+                    var request = await JsonSerializer.DeserializeAsync(context.Request.Body, ReportJson.Default.PrefetchRequest, end.Token).ConfigureAwait(false);
+                    await WriteLinesAsync(context, store.PrefetchAsync(request?.Paths ?? [], end.Token), ReportJson.Default.LinePrefetchReport).ConfigureAwait(false);
+                    break;
+                case ("POST", "/stop"):
+                    context.Response.StatusCode = StatusCodes.Status202Accepted;
+                    await context.Response.CompleteAsync().ConfigureAwait(false);
+                    lifetime.StopApplication();
+                    break;
+                default:
+                    await FailAsync(context, StatusCodes.Status404NotFound, "this daemon knows no such request; is the command line of another version?").ConfigureAwait(false);
+                    break;
+            }
+        }
+        catch (CommandException e) when (!context.Response.HasStarted)
+        {
+            await FailAsync(context, StatusCodes.Status422UnprocessableEntity, e.Message).ConfigureAwait(false);
+        }
+        catch (JsonException e) when (!context.Response.HasStarted)
+        {
+            await FailAsync(context, StatusCodes.Status400BadRequest, e.Message).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (end.IsCancellationRequested)
+        {
+            context.Abort();
+        }
+    }
+
+    private static async Task WriteLinesAsync<T>(HttpContext context, IAsyncEnumerable<T> items, JsonTypeInfo<Line<T>> type)
+    {
+        context.Response.ContentType = "application/x-ndjson";
+        string? error = null;
+        try
+        {
+            await foreach (var item in items.ConfigureAwait(false))
+                await WriteLineAsync(context, new Line<T>(item, null), type).ConfigureAwait(false);
+        }
+        catch (CommandException e)
+        {
+            error = e.Message;
+        }
+
+        if (error is not null)
+            await WriteLineAsync(context, new Line<T>(default, error), type).ConfigureAwait(false);
+    }
+
+    private static async Task WriteLineAsync<T>(HttpContext context, Line<T> line, JsonTypeInfo<Line<T>> type)
+    {
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(line, type);
+        await context.Response.Body.WriteAsync(bytes, context.RequestAborted).ConfigureAwait(false);
+        await context.Response.Body.WriteAsync("\n"u8.ToArray(), context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private static async Task WriteContentAsync(HttpContext context, IStore store, string path, CancellationToken cancellation)
+    {
+        var file = await store.ResolveAsync(path, cancellation).ConfigureAwait(false);
+        if (file.Kind != EntryKind.File)
+            throw new CommandException($"{path} is a directory; modelfs ls shows what is in it");
+        context.Response.ContentType = "application/octet-stream";
+        string? error = null;
+        try
+        {
+            // The canonical path: an alias that moves between the two does not mix versions.
+            await store.CopyAsync(file.Path, content => ContentFrames.WriteAsync(context.Response.Body, content, cancellation), cancellation).ConfigureAwait(false);
+        }
+        catch (CommandException e)
+        {
+            error = e.Message;
+        }
+
+        await ContentFrames.EndAsync(context.Response.Body, error, cancellation).ConfigureAwait(false);
+    }
+
+    private static Task FailAsync(HttpContext context, int status, string message)
+    {
+        context.Response.StatusCode = status;
+        return WriteAsync(context, new ErrorReport(message), ReportJson.Default.ErrorReport);
+    }
+
+    private static Task WriteAsync<T>(HttpContext context, T value, JsonTypeInfo<T> type)
+    {
+        context.Response.ContentType = "application/json";
+        return JsonSerializer.SerializeAsync(context.Response.Body, value, type, context.RequestAborted);
+    }
+}

@@ -1,0 +1,164 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace ModelFs.Control;
+
+/// <summary>A running daemon, asked over its socket.</summary>
+internal sealed class DaemonStore : IStore
+{
+    /// <summary>To the first byte of an answer. A listing waits for a registry, which has its own deadline of 30 s by default.</summary>
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(90);
+
+    private readonly HttpClient http;
+
+    private DaemonStore(string socket)
+    {
+        Socket = socket;
+        var handler = new SocketsHttpHandler { ConnectCallback = async (_, cancellation) => new NetworkStream(await DialAsync(socket, cancellation).ConfigureAwait(false), ownsSocket: true) };
+        http = new HttpClient(handler) { BaseAddress = new Uri("http://modelfs/"), Timeout = Timeout.InfiniteTimeSpan };
+    }
+
+    public string Socket { get; }
+
+    /// <summary>The daemon that listens there, or null when nobody does.</summary>
+    /// <exception cref="CommandException">Somebody listens, but not to this user.</exception>
+    public static async Task<DaemonStore?> ConnectAsync(string socket, CancellationToken cancellation)
+    {
+        try
+        {
+            using var probe = await DialAsync(socket, cancellation).ConfigureAwait(false);
+            return new DaemonStore(socket);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
+        {
+            throw new CommandException($"the daemon's socket {socket} is another user's; run this as that user");
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    public Task<StatusReport> GetStatusAsync(CancellationToken cancellation) => GetAsync("status", ReportJson.Default.StatusReport, cancellation);
+
+    public Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation) => GetAsync(Request("resolve", path), ReportJson.Default.EntryReport, cancellation);
+
+    public IAsyncEnumerable<EntryReport> ListAsync(string path, CancellationToken cancellation) =>
+        ReadLinesAsync(new HttpRequestMessage(HttpMethod.Get, Request("list", path)), ReportJson.Default.LineEntryReport, cancellation);
+
+    public IAsyncEnumerable<PrefetchReport> PrefetchAsync(IReadOnlyList<string> paths, CancellationToken cancellation) =>
+        ReadLinesAsync(
+            new HttpRequestMessage(HttpMethod.Post, "prefetch") { Content = JsonContent.Create(new PrefetchRequest(paths), ReportJson.Default.PrefetchRequest) },
+            ReportJson.Default.LinePrefetchReport, cancellation);
+
+    public async Task CopyAsync(string path, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancellation)
+    {
+        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, Request("content", path)), cancellation).ConfigureAwait(false);
+        await using var body = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+        string? error;
+        try
+        {
+            error = await ContentFrames.CopyAsync(body, write, cancellation).ConfigureAwait(false);
+        }
+        catch (IOException)
+        {
+            throw Ended();
+        }
+
+        if (error is not null)
+            throw new CommandException(error);
+    }
+
+    /// <summary>Who the daemon is and what it mounts; asks no registry.</summary>
+    public Task<DaemonReport> GetDaemonAsync(CancellationToken cancellation) => GetAsync("daemon", ReportJson.Default.DaemonReport, cancellation);
+
+    /// <summary>Asks the daemon to unmount and end.</summary>
+    public async Task StopAsync(CancellationToken cancellation) =>
+        (await SendAsync(new HttpRequestMessage(HttpMethod.Post, "stop"), cancellation).ConfigureAwait(false)).Dispose();
+
+    public ValueTask DisposeAsync()
+    {
+        http.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private static string Request(string verb, string path) => $"{verb}?path={Uri.EscapeDataString(path)}";
+
+    private static async Task<Socket> DialAsync(string path, CancellationToken cancellation)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<T> GetAsync<T>(string request, JsonTypeInfo<T> type, CancellationToken cancellation)
+    {
+        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, request), cancellation).ConfigureAwait(false);
+        return await response.Content.ReadFromJsonAsync(type, cancellation).ConfigureAwait(false) ?? throw new CommandException("the daemon answered nothing");
+    }
+
+    private async IAsyncEnumerable<T> ReadLinesAsync<T>(HttpRequestMessage request, JsonTypeInfo<Line<T>> type, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        using var response = await SendAsync(request, cancellation).ConfigureAwait(false);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false));
+        while (await ReadLineAsync(reader, cancellation).ConfigureAwait(false) is { } text)
+        {
+            var line = JsonSerializer.Deserialize(text, type) ?? throw new CommandException("the daemon's answer makes no sense");
+            yield return line.Item ?? throw new CommandException(line.Error ?? "the daemon's answer makes no sense");
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(AnswerTimeout);
+        HttpResponseMessage response;
+        try
+        {
+            response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token).ConfigureAwait(false);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new CommandException($"the daemon at {Socket} does not answer: {e.InnerException?.Message ?? e.Message}");
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new CommandException($"the daemon at {Socket} takes connections but gave no answer within {AnswerTimeout.TotalSeconds:0} s; its log may say why");
+        }
+
+        if (response.IsSuccessStatusCode)
+            return response;
+        using (response)
+        {
+            var error = response.StatusCode == HttpStatusCode.InternalServerError ? null
+                : await response.Content.ReadFromJsonAsync(ReportJson.Default.ErrorReport, cancellation).ConfigureAwait(false);
+            throw new CommandException(error?.Message ?? "the daemon failed; its log says why");
+        }
+    }
+
+    private static async ValueTask<string?> ReadLineAsync(StreamReader reader, CancellationToken cancellation)
+    {
+        try
+        {
+            return await reader.ReadLineAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (IOException)
+        {
+            throw Ended();
+        }
+    }
+
+    private static CommandException Ended() => new("the daemon ended in the middle of its answer; run this again");
+}

@@ -1,0 +1,166 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
+using ModelFs.Cache;
+using ModelFs.Configuration;
+using ModelFs.Fuse;
+using ModelFs.Prefetching;
+using ModelFs.Registries;
+using ModelFs.Vfs;
+
+namespace ModelFs.Control;
+
+/// <summary>Cache, registries and tree, opened by this process: the daemon's own, or a verb's while no daemon runs.</summary>
+internal sealed class LocalStore : IStore
+{
+    /// <summary>Longer, and <c>status</c> would rather say that the registry does not answer.</summary>
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly ModelFsOptions options;
+    private readonly BlockCache cache;
+    private readonly List<(string Name, IModelRegistry Registry)> registries;
+
+    private LocalStore(ModelFsOptions options, BlockCache cache, List<(string, IModelRegistry)> registries, ILoggerFactory logs)
+    {
+        this.options = options;
+        this.cache = cache;
+        this.registries = registries;
+        Tree = new ModelTree(registries, cache, new TreeOptions { AliasTtl = options.AliasTtl }, logs, TimeProvider.System);
+    }
+
+    public ModelTree Tree { get; }
+
+    public static string Version { get; } = typeof(LocalStore).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
+
+    /// <exception cref="CacheInUseException">Another process has the cache.</exception>
+    /// <exception cref="ConfigurationException">A registry cannot be what the configuration says.</exception>
+    public static async Task<LocalStore> OpenAsync(ModelFsOptions options, ILoggerFactory logs, CancellationToken cancellation)
+    {
+        var registries = CreateRegistries(options, logs);
+        BlockCache cache;
+        try
+        {
+            cache = await BlockCache.OpenAsync(
+                new CacheOptions { Directory = options.Cache, IndexDirectory = options.Index, MaxBytes = options.CacheSize, MinFreeBytes = options.MinFree },
+                logs, TimeProvider.System, cancellation).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not CacheInUseException and (IOException or UnauthorizedAccessException))
+        {
+            throw new CommandException($"the cache cannot be opened in {options.Cache}: {e.Message}; --cache DIR takes another");
+        }
+
+        return new LocalStore(options, cache, registries, logs);
+    }
+
+    public async Task<StatusReport> GetStatusAsync(CancellationToken cancellation)
+    {
+        var reports = await Task.WhenAll(registries.Select(r => PingAsync(r.Name, r.Registry, cancellation))).ConfigureAwait(false);
+        return new StatusReport(Version, null, MountPoints.All(), reports, cache.Status);
+    }
+
+    public async Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation) =>
+        Report(await FindAsync(path, cancellation).ConfigureAwait(false));
+
+    public async IAsyncEnumerable<EntryReport> ListAsync(string path, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var node = await FindAsync(path, cancellation).ConfigureAwait(false);
+        if (node is FileNode)
+        {
+            yield return Report(node);
+            yield break;
+        }
+
+        await foreach (var child in Tree.ListAsync(node, cancellation).ConfigureAwait(false))
+            yield return Report(child.OrThrow(node.Path));
+    }
+
+    public async Task CopyAsync(string path, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancellation)
+    {
+        var file = await FindFileAsync(path, cancellation).ConfigureAwait(false);
+        using var handle = Tree.Open(file);
+        var buffer = new byte[1 << 20];
+        for (long offset = 0; ;)
+        {
+            var read = await handle.ReadAsync(offset, buffer, cancellation).ConfigureAwait(false);
+            if (!read.IsOk)
+                throw new CommandException($"{file.Path}: reading failed at byte {offset}: {(Errno)read.Errno}");
+            if (read.Value == 0)
+                return;
+            await write(buffer.AsMemory(0, (int)read.Value)).ConfigureAwait(false);
+            offset += read.Value;
+        }
+    }
+
+    public async IAsyncEnumerable<PrefetchReport> PrefetchAsync(IReadOnlyList<string> paths, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await using var prefetch = new Prefetch(Tree, cancellation);
+        foreach (var path in paths)
+            await prefetch.AddAsync(await FindAsync(path, cancellation).ConfigureAwait(false)).ConfigureAwait(false);
+        await foreach (var report in prefetch.RunAsync().ConfigureAwait(false))
+            yield return report;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Tree.DisposeAsync().ConfigureAwait(false);
+        await cache.DisposeAsync().ConfigureAwait(false);
+        foreach (var (_, registry) in registries)
+            await registry.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static List<(string, IModelRegistry)> CreateRegistries(ModelFsOptions options, ILoggerFactory logs)
+    {
+        if (options.Registries.Count == 0)
+            throw new ConfigurationException(
+                "no registry is configured: give --registry MLFLOW=mlflow:http://HOST:5000, or set MLFLOW_TRACKING_URI, or write registries: into a file for --config, or run this where a mlflow.db lies");
+        var registries = new List<(string, IModelRegistry)>();
+        foreach (var registry in options.Registries)
+        {
+            try
+            {
+                registries.Add((registry.Name, RegistryFactory.Create(registry, Environment.GetEnvironmentVariable, logs, TimeProvider.System)));
+            }
+            catch (RegistryConfigurationException e)
+            {
+                throw new ConfigurationException(e.Message);
+            }
+        }
+
+        return registries;
+    }
+
+    private static async Task<RegistryReport> PingAsync(string name, IModelRegistry registry, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(PingTimeout);
+        var start = Stopwatch.GetTimestamp();
+        string? error;
+        try
+        {
+            error = (await registry.PingAsync(limit.Token).ConfigureAwait(false)).Error?.Message;
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            error = $"no answer within {Duration.Format(PingTimeout)}";
+        }
+
+        return new RegistryReport(name, registry.Description, error is null, Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 1), error);
+    }
+
+    private async Task<TreeNode> FindAsync(string path, CancellationToken cancellation) =>
+        (await Tree.ResolveAsync(TreePath.Of(path, options.Registries), followLast: true, cancellation).ConfigureAwait(false)).OrThrow(path);
+
+    private async Task<FileNode> FindFileAsync(string path, CancellationToken cancellation) =>
+        await FindAsync(path, cancellation).ConfigureAwait(false) as FileNode ?? throw new CommandException($"{path} is a directory; modelfs ls shows what is in it");
+
+    private static EntryReport Report(TreeNode node) => node switch
+    {
+        FileNode file => new(file.Path, EntryKind.File, file.Size, file.Manifest.Version.Created, null),
+        AliasNode alias => new(alias.Path, EntryKind.Link, null, null, alias.Target),
+        DirectoryNode directory => new(directory.Path, EntryKind.Directory, null, directory.Manifest.Version.Created, null),
+        VersionNode version => new(version.Path, EntryKind.Directory, null, version.Version.Created, null),
+        ModelNode model => new(model.Path, EntryKind.Directory, null, model.Model.Updated, null),
+        _ => new(node.Path, EntryKind.Directory, null, null, null),
+    };
+}

@@ -1,0 +1,53 @@
+using System.Text.Json.Serialization;
+using ModelFs.Cache;
+
+namespace ModelFs.Control;
+
+// What a store answers, and what goes over the control socket as JSON.
+
+/// <param name="Daemon">Null when none runs and this process looked itself.</param>
+internal sealed record StatusReport(
+    string Version, DaemonReport? Daemon, IReadOnlyList<string> Mounts, IReadOnlyList<RegistryReport> Registries, CacheStatus Cache);
+
+internal sealed record DaemonReport(int Pid, DateTimeOffset Since, string MountPoint);
+
+/// <param name="Error">Why it does not answer, or null.</param>
+internal sealed record RegistryReport(string Name, string Description, bool Answers, double Milliseconds, string? Error);
+
+internal enum EntryKind
+{
+    Directory,
+    File,
+    Link,
+}
+
+/// <param name="Path">Canonical, below the mount.</param>
+/// <param name="Target">Where a link points to.</param>
+internal sealed record EntryReport(string Path, EntryKind Kind, long? Size, DateTimeOffset? Time, string? Target)
+{
+    [JsonIgnore]
+    public string Name => Path[(Path.LastIndexOf('/') + 1)..];
+}
+
+internal sealed record PrefetchRequest(IReadOnlyList<string> Paths);
+
+/// <summary>Where a prefetch stands, or one file that it is done with.</summary>
+/// <param name="TotalBytes">Of all files whose size is known.</param>
+/// <param name="File">The file that has just been finished, or null in a mere progress report.</param>
+/// <param name="Error">Why that file failed, or null.</param>
+internal sealed record PrefetchReport(int Files, int TotalFiles, int Failed, long Bytes, long TotalBytes, string? File = null, string? Error = null);
+
+internal sealed record ErrorReport(string Message);
+
+/// <summary>A line of a stream: an item, or the error that ended it.</summary>
+internal sealed record Line<T>(T? Item, string? Error);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(StatusReport))]
+[JsonSerializable(typeof(DaemonReport))]
+[JsonSerializable(typeof(EntryReport))]
+[JsonSerializable(typeof(Line<EntryReport>))]
+[JsonSerializable(typeof(Line<PrefetchReport>))]
+[JsonSerializable(typeof(PrefetchRequest))]
+[JsonSerializable(typeof(ErrorReport))]
+internal sealed partial class ReportJson : JsonSerializerContext;

@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+using ModelFs.Cache;
+using ModelFs.Configuration;
+
+namespace ModelFs.Control;
+
+/// <summary>Where a verb gets its answers: the daemon of the mount that it was given a path of, the daemon of the cache, or this process.</summary>
+internal static class StoreFinder
+{
+    /// <summary>A daemon that is just starting, or another verb that is just ending, holds the cache for no longer.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Opens a store and says what the paths are called in it.</summary>
+    public static async Task<(IStore Store, IReadOnlyList<string> Paths)> OpenAsync(
+        ModelFsOptions options, IReadOnlyList<string> paths, ILoggerFactory logs, CancellationToken cancellation)
+    {
+        string? socket = null;
+        var treePaths = new List<string>();
+        foreach (var path in paths)
+        {
+            if (!IsFilePath(path))
+            {
+                treePaths.Add(path);
+                continue;
+            }
+
+            var (mount, treePath) = MountPoints.Split(path)
+                ?? throw new CommandException($"{path} lies under no mount of modelfs; a path of the tree is written MLFLOW/iris/champion, without a slash or dot before it");
+            treePaths.Add(treePath);
+            var itsSocket = ControlSocket.FindByMount(mount) ?? ControlSocket.Find(options.Cache);
+            socket ??= itsSocket;
+            if (socket != itsSocket)
+                throw new CommandException($"{path} lies under another mount than {paths[0]}; ask for them one by one");
+        }
+
+        return (await OpenAsync(options, socket ?? ControlSocket.Find(options.Cache), logs, cancellation).ConfigureAwait(false), treePaths);
+    }
+
+    private static bool IsFilePath(string path) => path.StartsWith('/') || path is "." or ".." || path.StartsWith("./", StringComparison.Ordinal) || path.StartsWith("../", StringComparison.Ordinal);
+
+    private static async Task<IStore> OpenAsync(ModelFsOptions options, string socket, ILoggerFactory logs, CancellationToken cancellation)
+    {
+        for (var start = Stopwatch.GetTimestamp(); ; await Task.Delay(100, cancellation).ConfigureAwait(false))
+        {
+            if (await DaemonStore.ConnectAsync(socket, cancellation).ConfigureAwait(false) is { } daemon)
+                return daemon;
+            try
+            {
+                return await LocalStore.OpenAsync(options, logs, cancellation).ConfigureAwait(false);
+            }
+            catch (CacheInUseException e)
+            {
+                if (Stopwatch.GetElapsedTime(start) > Patience)
+                    throw new CommandException($"{e.Message}; and nobody answers on its socket {socket}");
+            }
+        }
+    }
+}

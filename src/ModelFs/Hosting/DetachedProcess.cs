@@ -1,0 +1,45 @@
+using System.Diagnostics;
+
+namespace ModelFs.Hosting;
+
+/// <summary>Starts this program in a session of its own, so that no terminal takes it along when it closes.</summary>
+internal static class DetachedProcess
+{
+    /// <summary>The descriptor that the shell below gives the child for its <see cref="StartReport"/>.</summary>
+    public const int ReportDescriptor = 3;
+
+    /// <summary>Longer than any mount takes, with a large index to recover on a slow disk.</summary>
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(2);
+
+    /// <summary>The shell moves the pipe away from standard output, which with standard error goes to the log; setsid cuts the terminal off.</summary>
+    private const string Script = "exec setsid \"$@\" 3>&1 </dev/null >>\"$0\" 2>&1";
+
+    /// <returns>Null when the mount answers, else what the child says is wrong.</returns>
+    public static async Task<(int ExitCode, string? Error)> StartAsync(Executable executable, IEnumerable<string> arguments, string logFile, CancellationToken cancellation)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(logFile)!);
+        var start = new ProcessStartInfo("/bin/sh", ["-c", Script, logFile, executable.FileName, .. executable.FirstArguments, .. arguments])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+        };
+        using var child = Process.Start(start)!;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(StartTimeout);
+        try
+        {
+            var line = await child.StandardOutput.ReadLineAsync(limit.Token).ConfigureAwait(false);
+            if (line == StartReport.Ready)
+                return (ExitCode.Ok, null);
+            await child.WaitForExitAsync(limit.Token).ConfigureAwait(false);
+            return (child.ExitCode is 0 ? ExitCode.Failed : child.ExitCode, line ?? $"the daemon ended with status {child.ExitCode} before it mounted; its log is {logFile}");
+        }
+        catch (OperationCanceledException)
+        {
+            child.Kill();
+            if (cancellation.IsCancellationRequested)
+                throw;
+            return (ExitCode.Failed, $"the mount did not answer within {StartTimeout.TotalMinutes:0} minutes; the daemon's log is {logFile}");
+        }
+    }
+}

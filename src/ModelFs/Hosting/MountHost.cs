@@ -1,0 +1,71 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using ModelFs.Configuration;
+using ModelFs.Control;
+using ModelFs.Fuse;
+
+namespace ModelFs.Hosting;
+
+/// <summary>The daemon: store, mount and control socket, from the first to SIGTERM.</summary>
+internal static class MountHost
+{
+    /// <summary>What is still in flight when the daemon has to go gets this long.</summary>
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
+
+    public static async Task RunAsync(ModelFsOptions options, IReadOnlyList<string> warnings, string mountPoint, StartReport report, CancellationToken cancellation)
+    {
+        using var logs = Logging.Create(options, LogLevel.Information);
+        foreach (var warning in warnings)
+            Log.ConfigurationWarning(logs.CreateLogger("ModelFs.Configuration"), warning);
+        try
+        {
+            await using var store = await LocalStore.OpenAsync(options, logs, cancellation).ConfigureAwait(false);
+            await using var app = Build(options, mountPoint, store, logs);
+            try
+            {
+                await StartAsync(app, cancellation).ConfigureAwait(false);
+                report.Send(StartReport.Ready);
+                await app.WaitForShutdownAsync(cancellation).ConfigureAwait(false);
+            }
+            finally
+            {
+                ControlSocket.Remove(options, mountPoint);
+            }
+        }
+        catch (Exception e) when (e is FuseMountException or IOException or UnauthorizedAccessException or SocketException)
+        {
+            throw new CommandException(e.Message);
+        }
+    }
+
+    /// <summary>A start that fails half-way undoes the half: no mount stays behind because a socket could not be bound.</summary>
+    private static async Task StartAsync(WebApplication app, CancellationToken cancellation)
+    {
+        try
+        {
+            await app.StartAsync(cancellation).ConfigureAwait(false);
+        }
+        catch
+        {
+            await app.StopAsync(CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static WebApplication Build(ModelFsOptions options, string mountPoint, LocalStore store, ILoggerFactory logs)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = MountPoints.Name });
+        builder.Services.Replace(ServiceDescriptor.Singleton(logs));
+        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownTimeout);
+        builder.Services.Configure<ConsoleLifetimeOptions>(o => o.SuppressStatusMessages = true);
+        builder.Services.AddHostedService(services => new MountSession(mountPoint, options, store, logs, services.GetRequiredService<IHostApplicationLifetime>()));
+        ControlServer.Listen(builder.WebHost, () => ControlSocket.Bind(options, mountPoint));
+        var app = builder.Build();
+        ControlServer.Map(app, store, new DaemonReport(Environment.ProcessId, TimeProvider.System.GetUtcNow(), mountPoint));
+        return app;
+    }
+}

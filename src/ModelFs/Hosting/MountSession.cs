@@ -1,0 +1,61 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using ModelFs.Configuration;
+using ModelFs.Control;
+using ModelFs.Fuse;
+using ModelFs.Vfs;
+
+namespace ModelFs.Hosting;
+
+/// <summary>The mount, for as long as the host runs. When it ends from outside, so does the host.</summary>
+internal sealed class MountSession(string mountPoint, ModelFsOptions options, LocalStore store, ILoggerFactory logs, IHostApplicationLifetime lifetime) : IHostedService
+{
+    private readonly ILogger logger = logs.CreateLogger("ModelFs.Mount");
+    private readonly ModelFileSystem fileSystem = new(store.Tree, logs);
+    private FuseMount? mount;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var mountOptions = new FuseMountOptions { Name = MountPoints.Name, AllowOther = options.AllowOther, RequestDeadline = options.RequestDeadline };
+        mount = await FuseMount.MountAsync(mountPoint, fileSystem, mountOptions, logs, cancellationToken).ConfigureAwait(false);
+        Log.Serving(logger, string.Join(", ", options.Registries.Select(r => r.Name)), mountPoint, options.Cache);
+        _ = EndWithMountAsync(mount);
+        _ = ReportRegistriesAsync();
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (mount is not null)
+        {
+            await mount.DisposeAsync().ConfigureAwait(false);
+            Log.Unmounted(logger, mountPoint);
+        }
+
+        // After the mount: until that has ended, the kernel asks.
+        fileSystem.Dispose();
+    }
+
+    private async Task EndWithMountAsync(FuseMount running)
+    {
+        await running.Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (lifetime.ApplicationStopping.IsCancellationRequested)
+            return;
+        Log.UnmountedFromOutside(logger, mountPoint);
+        lifetime.StopApplication();
+    }
+
+    /// <summary>The mount comes up whether or not registries answer; the log says at once which do not.</summary>
+    private async Task ReportRegistriesAsync()
+    {
+        try
+        {
+            foreach (var registry in (await store.GetStatusAsync(lifetime.ApplicationStopping).ConfigureAwait(false)).Registries)
+                if (!registry.Answers)
+                    Log.RegistryDown(logger, registry.Name, registry.Error);
+        }
+        catch (OperationCanceledException)
+        {
+            // The host ends before the registries have answered.
+        }
+    }
+}

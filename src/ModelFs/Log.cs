@@ -1,0 +1,21 @@
+using Microsoft.Extensions.Logging;
+
+namespace ModelFs;
+
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Information, "serving {Registries} on {MountPoint}, cache {Cache}")]
+    public static partial void Serving(ILogger logger, string registries, string mountPoint, string cache);
+
+    [LoggerMessage(2, LogLevel.Information, "{MountPoint} was unmounted from outside; ending")]
+    public static partial void UnmountedFromOutside(ILogger logger, string mountPoint);
+
+    [LoggerMessage(3, LogLevel.Information, "unmounted {MountPoint}")]
+    public static partial void Unmounted(ILogger logger, string mountPoint);
+
+    [LoggerMessage(4, LogLevel.Warning, "{Warning}")]
+    public static partial void ConfigurationWarning(ILogger logger, string warning);
+
+    [LoggerMessage(5, LogLevel.Warning, "registry {Registry} does not answer yet: {Error}; its directory heals by itself")]
+    public static partial void RegistryDown(ILogger logger, string registry, string? error);
+}

@@ -1,0 +1,102 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using ModelFs.Registries.Tests.Support;
+using ModelFs.Testing.Http;
+
+namespace ModelFs.Registries.Tests;
+
+/// <summary>A server with a certificate of an authority that nobody knows.</summary>
+public sealed class TlsTests : IAsyncDisposable
+{
+    private readonly TemporaryDirectory directory = new();
+    private readonly X509Certificate2 authority;
+    private readonly MisbehavingServer server;
+    private string? shown;
+
+    public TlsTests()
+    {
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest("CN=test authority", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
+        authority = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        server = new MisbehavingServer(tls: new SslServerAuthenticationOptions
+        {
+            ServerCertificate = Issue("server"),
+            ClientCertificateRequired = true,
+            RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+            {
+                shown = certificate?.Subject;
+                return true;
+            },
+        });
+        server.OnJson("/", "{}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await server.DisposeAsync();
+        directory.Dispose();
+        authority.Dispose();
+    }
+
+    private X509Certificate2 Issue(string name)
+    {
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        using var issued = request.Create(authority, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
+        var whole = issued.CopyWithPrivateKey(key);
+        File.WriteAllText(Path.Join(directory.Path, name), whole.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem());
+        return whole;
+    }
+
+    private async Task<RegistryResult<Unit>> PingAsync(params (string, string)[] environment)
+    {
+        await using var registry = TestRegistry.At(server.Uri, null, environment);
+        return await registry.PingAsync(default);
+    }
+
+    [Fact]
+    public async Task An_unknown_authority_is_refused_and_not_asked_again()
+    {
+        var answer = await PingAsync();
+        Assert.Equal(RegistryErrorKind.Unavailable, answer.Error?.Kind);
+        Assert.Empty(server.Requests);
+    }
+
+    [Fact]
+    public async Task The_bundle_that_holds_the_authority_makes_it_known()
+    {
+        var bundle = Path.Join(directory.Path, "bundle");
+        File.WriteAllText(bundle, authority.ExportCertificatePem());
+        (await PingAsync(("MLFLOW_TRACKING_SERVER_CERT_PATH", bundle))).Must();
+    }
+
+    [Fact]
+    public async Task Insecure_means_that_nothing_is_checked() => (await PingAsync(("MLFLOW_TRACKING_INSECURE_TLS", "true"))).Must();
+
+    [Fact]
+    public async Task The_client_certificate_is_shown_to_the_registry()
+    {
+        using var client = Issue("client");
+        (await PingAsync(("MLFLOW_TRACKING_INSECURE_TLS", "1"), ("MLFLOW_TRACKING_CLIENT_CERT_PATH", Path.Join(directory.Path, "client")))).Must();
+        Assert.Equal("CN=client", shown);
+    }
+
+    [Fact]
+    public async Task Elsewhere_neither_the_certificate_is_shown_nor_the_check_left_out()
+    {
+        using var client = Issue("client");
+        await using var home = new MisbehavingServer();
+        home.On("/", exchange => exchange.RespondAsync(302, [], ("Location", server.Uri.AbsoluteUri)));
+        await using var registry = TestRegistry.At(
+            home.Uri, null, ("MLFLOW_TRACKING_INSECURE_TLS", "1"), ("MLFLOW_TRACKING_CLIENT_CERT_PATH", Path.Join(directory.Path, "client")));
+        await registry.PingAsync(default).MustFail(RegistryErrorKind.Unavailable);
+        Assert.Null(shown);
+        Assert.Empty(server.Requests);
+    }
+}

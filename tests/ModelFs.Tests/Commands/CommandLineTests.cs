@@ -1,0 +1,80 @@
+using System.CommandLine;
+using ModelFs.Commands;
+using ModelFs.Configuration;
+using ModelFs.Control;
+using ModelFs.Prefetching;
+
+namespace ModelFs.Tests.Commands;
+
+public sealed class CommandLineTests
+{
+    public static TheoryData<string> Verbs => [.. CommandLine.Build().Subcommands.Select(c => c.Name)];
+
+    [Fact]
+    public void These_are_the_verbs() =>
+        Assert.Equal(["mount", "umount", "ls", "cat", "resolve", "prefetch", "status", "demo"], CommandLine.Build().Subcommands.Select(c => c.Name));
+
+    [Theory]
+    [MemberData(nameof(Verbs))]
+    public void Every_verb_has_help_with_an_example_that_parses_and_the_exit_codes(string verb)
+    {
+        var help = Help(verb, "--help");
+        Assert.Contains($"Example:\n  modelfs {verb}", help, StringComparison.Ordinal);
+        Assert.Contains("2  the command line or the configuration is wrong", help, StringComparison.Ordinal);
+        var example = ((Verb)CommandLine.Build().Subcommands.Single(c => c.Name == verb)).Example;
+        Assert.Empty(CommandLine.Build().Parse(example["modelfs ".Length..]).Errors);
+    }
+
+    [Fact]
+    public void The_programs_help_names_each_verb_on_a_line()
+    {
+        var help = Help("--help");
+        foreach (var verb in CommandLine.Build().Subcommands)
+            Assert.Contains($"\n  {verb.Name} ", help, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_help_of_mount_names_every_setting()
+    {
+        var help = Help("mount", "--help");
+        foreach (var setting in Setting.All)
+            Assert.Contains($"{setting.Flag} <{setting.Argument}>", help, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_long_listing_shows_kind_size_date_name_and_target()
+    {
+        var time = new DateTimeOffset(2025, 11, 19, 12, 34, 56, TimeSpan.Zero);
+        Assert.Equal("-            42 2025-11-19 12:34 MLmodel", ListCommand.Long(new EntryReport("M/a/1/MLmodel", EntryKind.File, 42, time, null)));
+        Assert.Equal("-             ?                - x", ListCommand.Long(new EntryReport("M/a/1/x", EntryKind.File, null, null, null)));
+        Assert.Equal("l             -                - champion -> 1", ListCommand.Long(new EntryReport("M/a/champion", EntryKind.Link, null, null, "1")));
+    }
+
+    [Fact]
+    public async Task Prefetch_without_a_terminal_says_each_file_and_why_one_failed()
+    {
+        var output = new StringWriter();
+        var last = await PrefetchProgress.WriteLinesAsync(Reports(), output, TimeProvider.System);
+        Assert.Equal("a: complete\nb: EIO\n", output.ToString());
+        Assert.Equal(1, last!.Failed);
+
+        static async IAsyncEnumerable<PrefetchReport> Reports()
+        {
+            yield return new PrefetchReport(0, 2, 0, 5, 10);
+            yield return new PrefetchReport(1, 2, 0, 6, 10, "a");
+            await Task.CompletedTask;
+            yield return new PrefetchReport(2, 2, 1, 6, 10, "b", "EIO");
+        }
+    }
+
+    [Fact]
+    public void Progress_says_rate_and_time_left() =>
+        Assert.Equal("1/3 files, 100 MiB of 300 MiB, 50.0 MiB/s, 4.0 s left", PrefetchProgress.Line(new PrefetchReport(1, 3, 0, 100 << 20, 300 << 20), 50 << 20));
+
+    private static string Help(params string[] arguments)
+    {
+        var output = new StringWriter();
+        Assert.Equal(0, CommandLine.Build().Parse(arguments).Invoke(new InvocationConfiguration { Output = output }));
+        return output.ToString();
+    }
+}

@@ -1,0 +1,197 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Hosting;
+using ModelFs.Configuration;
+using ModelFs.Control;
+using ModelFs.Tests.Harness;
+
+namespace ModelFs.Tests.Control;
+
+/// <summary>The two ends of the control socket, on a real one.</summary>
+public sealed class ControlTests : IAsyncLifetime
+{
+    private readonly Scratch scratch = new();
+    private WebApplication? app;
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        if (app is not null)
+            await app.DisposeAsync();
+        ControlSocket.Forget(MountPoint);
+        scratch.Dispose();
+    }
+
+    [Fact]
+    public async Task Status_and_resolved_paths_cross_the_socket_whole()
+    {
+        var time = new DateTimeOffset(2025, 11, 19, 1, 2, 3, TimeSpan.Zero);
+        await using var daemon = await StartAsync(new ScriptedStore { Entries = { new EntryReport("M/ünïcode-模型/1/a b", EntryKind.File, 7, time, null) } });
+        Assert.Equal(new EntryReport("M/ünïcode-模型/1/a b", EntryKind.File, 7, time, null), await daemon.ResolveAsync("M/x?y=1&z#/ü", CancellationToken.None));
+        var status = await daemon.GetStatusAsync(CancellationToken.None);
+        Assert.Equal(Environment.ProcessId, status.Daemon!.Pid);
+        Assert.Equal(["/mnt/x"], status.Mounts);
+        Assert.Equal(new RegistryReport("MLFLOW", "mlflow at x", false, 3.5, "down"), Assert.Single(status.Registries));
+        Assert.Equal((6L, 7L), (status.Cache.OriginBytes, status.Cache.ServedBytes));
+    }
+
+    [Fact]
+    public async Task A_path_arrives_as_it_was_written()
+    {
+        var store = new ScriptedStore { Entries = { new EntryReport("M", EntryKind.Directory, null, null, null) } };
+        await using var daemon = await StartAsync(store);
+        foreach (var path in new[] { "M/x?y=1&z#/ü+ %2F", "models:/iris@champion", "", "M/../.." })
+            await daemon.ResolveAsync(path, CancellationToken.None);
+        Assert.Equal(["M/x?y=1&z#/ü+ %2F", "models:/iris@champion", "", "M/../.."], store.Asked);
+    }
+
+    [Fact]
+    public async Task A_path_that_leads_nowhere_gives_its_one_line()
+    {
+        await using var daemon = await StartAsync(new ScriptedStore { Failure = "no model 'x' in MLFLOW; there is iris" });
+        Assert.Equal("no model 'x' in MLFLOW; there is iris", (await Assert.ThrowsAsync<CommandException>(() => daemon.ResolveAsync("x", CancellationToken.None))).Message);
+    }
+
+    [Fact]
+    public async Task A_listing_that_breaks_off_gives_what_there_was_and_then_the_reason()
+    {
+        await using var daemon = await StartAsync(new ScriptedStore { Entries = { new EntryReport("a", EntryKind.Directory, null, null, null), new EntryReport("b", EntryKind.Link, null, null, "a") }, Failure = "the registry went away" });
+        var names = new List<string>();
+        var error = await Assert.ThrowsAsync<CommandException>(async () =>
+        {
+            await foreach (var entry in daemon.ListAsync("", CancellationToken.None))
+                names.Add(entry.Name);
+        });
+        Assert.Equal(["a", "b"], names);
+        Assert.Equal("the registry went away", error.Message);
+    }
+
+    [Fact]
+    public async Task Content_arrives_whole()
+    {
+        var content = new byte[3_000_001];
+        new Random(7).NextBytes(content);
+        await using var daemon = await StartAsync(new ScriptedStore { Entries = { new EntryReport("a", EntryKind.File, content.Length, null, null) }, Content = content });
+        var received = new MemoryStream();
+        await daemon.CopyAsync("a", c => received.WriteAsync(c), CancellationToken.None);
+        Assert.True(received.ToArray().AsSpan().SequenceEqual(content));
+    }
+
+    [Fact]
+    public async Task Content_that_breaks_off_is_no_success()
+    {
+        await using var daemon = await StartAsync(new ScriptedStore { Entries = { new EntryReport("a", EntryKind.File, 10, null, null) }, Content = [1, 2, 3], Failure = "origin gone: EIO; ü" });
+        var received = new MemoryStream();
+        Assert.Equal("origin gone: EIO; ü", (await Assert.ThrowsAsync<CommandException>(() => daemon.CopyAsync("a", c => received.WriteAsync(c), CancellationToken.None))).Message);
+        Assert.Equal([1, 2, 3], received.ToArray());
+    }
+
+    [Fact]
+    public async Task Content_is_read_from_the_version_that_the_path_led_to_first()
+    {
+        var store = new ScriptedStore { Entries = { new EntryReport("M/m/3/f", EntryKind.File, 0, null, null) } };
+        await using var daemon = await StartAsync(store);
+        await daemon.CopyAsync("M/m/champion/f", _ => ValueTask.CompletedTask, CancellationToken.None);
+        Assert.Equal(["M/m/champion/f", "M/m/3/f"], store.Asked);
+    }
+
+    [Fact]
+    public async Task Prefetch_reports_as_it_goes()
+    {
+        PrefetchReport[] reports = [new(0, 2, 0, 5, 10), new(1, 2, 0, 6, 10, "a"), new(2, 2, 1, 6, 10, "b", "EIO")];
+        var store = new ScriptedStore();
+        store.Prefetch.AddRange(reports);
+        await using var daemon = await StartAsync(store);
+        var received = new List<PrefetchReport>();
+        await foreach (var report in daemon.PrefetchAsync(["a", "b"], CancellationToken.None))
+            received.Add(report);
+        Assert.Equal(reports, received);
+        Assert.Equal(["a", "b"], store.Asked);
+    }
+
+    [Fact]
+    public async Task Nobody_but_the_owner_may_connect()
+    {
+        await using var daemon = await StartAsync(new ScriptedStore());
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(daemon.Socket));
+    }
+
+    [Fact]
+    public async Task Asked_to_stop_the_host_ends()
+    {
+        await using var daemon = await StartAsync(new ScriptedStore());
+        var ended = app!.WaitForShutdownAsync();
+        await daemon.StopAsync(CancellationToken.None);
+        await ended.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Null(await DaemonStore.ConnectAsync(daemon.Socket, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_dead_daemons_socket_is_taken_over()
+    {
+        Directory.CreateDirectory(scratch["cache"]);
+        using (var dead = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            var path = ControlSocket.PathFor(Options("cache"));
+            dead.Bind(new UnixDomainSocketEndPoint(path + ".bound"));
+            File.Move(path + ".bound", path);
+        }
+
+        Assert.Null(await DaemonStore.ConnectAsync(ControlSocket.Find(scratch["cache"]), CancellationToken.None));
+        await using var daemon = await StartAsync(new ScriptedStore());
+        Assert.Equal("1.2.3", (await daemon.GetStatusAsync(CancellationToken.None)).Version);
+    }
+
+    [Fact]
+    public async Task A_cache_with_a_long_path_is_found_all_the_same()
+    {
+        var cache = Path.Combine("cache", new string('x', 60), new string('y', 60));
+        await using var daemon = await StartAsync(new ScriptedStore(), cache);
+        Assert.True(daemon.Socket.Length <= 107, daemon.Socket);
+        Assert.Equal("1.2.3", (await daemon.GetStatusAsync(CancellationToken.None)).Version);
+        ControlSocket.Remove(Options(cache), MountPoint);
+        Assert.False(File.Exists(daemon.Socket));
+    }
+
+    [Fact]
+    public async Task Word_of_a_daemon_whose_socket_is_gone_is_swept_away_by_the_next()
+    {
+        var gone = Options("gone");
+        using (ControlSocket.Bind(gone, scratch["gone-mnt"]))
+            File.Delete(ControlSocket.PathFor(gone));
+        Assert.NotNull(ControlSocket.FindByMount(scratch["gone-mnt"]));
+        await using var daemon = await StartAsync(new ScriptedStore());
+        Assert.Null(ControlSocket.FindByMount(scratch["gone-mnt"]));
+        Assert.Equal(daemon.Socket, ControlSocket.FindByMount(MountPoint));
+    }
+
+    [Fact]
+    public async Task A_daemon_whose_index_lies_elsewhere_is_found_by_its_cache_and_by_its_mount()
+    {
+        var options = Options("cache") with { Index = scratch["elsewhere", "index"] };
+        await using var daemon = await StartAsync(new ScriptedStore(), options);
+        Assert.Equal(scratch["elsewhere", "index", "modelfs.sock"], daemon.Socket);
+        Assert.Equal(daemon.Socket, ControlSocket.FindByMount(MountPoint));
+        ControlSocket.Remove(options, MountPoint);
+        Assert.Null(ControlSocket.FindByMount(MountPoint));
+        Assert.Equal(scratch["cache", "modelfs.sock"], ControlSocket.Find(options.Cache));
+    }
+
+    /// <summary>A name of this test's own, since the pointer to its socket lies where all tests share a directory.</summary>
+    private string MountPoint => scratch["mnt"];
+
+    private ModelFsOptions Options(string cache) => new() { Cache = scratch[cache] };
+
+    private Task<DaemonStore> StartAsync(IStore store, string cache = "cache") => StartAsync(store, Options(cache));
+
+    private async Task<DaemonStore> StartAsync(IStore store, ModelFsOptions options)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        ControlServer.Listen(builder.WebHost, () => ControlSocket.Bind(options, MountPoint));
+        app = builder.Build();
+        ControlServer.Map(app, store, new DaemonReport(Environment.ProcessId, DateTimeOffset.UnixEpoch, "/mnt/x"));
+        await app.StartAsync();
+        return await DaemonStore.ConnectAsync(ControlSocket.Find(options.Cache), CancellationToken.None) ?? throw new InvalidOperationException("nobody listens");
+    }
+}

@@ -1,0 +1,210 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using ModelFs.Fuse;
+using ModelFs.Tests.Harness;
+
+namespace ModelFs.Tests.EndToEnd;
+
+/// <summary>The built program, mounted for real.</summary>
+[Collection("mounts")]
+public sealed class MountTests : IAsyncLifetime
+{
+    private readonly Scratch scratch = new();
+    private Origin origin = null!;
+
+    private string MountPoint => scratch["mnt"];
+
+    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
+
+    public async Task DisposeAsync()
+    {
+        await origin.DisposeAsync();
+        scratch.Dispose();
+    }
+
+    [Fact]
+    public async Task A_file_is_read_through_the_mount_and_SIGTERM_leaves_nothing_behind()
+    {
+        await using var mount = await MountAsync();
+        Assert.Equal(origin.Content("1", "weights.bin"), await ReadAsync("MLFLOW/tiny-bert/champion/weights.bin"));
+        Assert.Equal("1", await ModelFsProcess.InTimeAsync(() => new DirectoryInfo(Path.Combine(MountPoint, "MLFLOW/tiny-bert/champion")).LinkTarget));
+        Assert.Equal(0, await mount.TerminateAsync());
+        Assert.Empty(scratch.Mounts());
+        Assert.False(File.Exists(scratch["cache", "modelfs.sock"]));
+    }
+
+    [Fact]
+    public async Task A_restarted_mount_reads_what_it_had_without_the_origin()
+    {
+        await using (var first = await MountAsync())
+        {
+            await ReadAsync("MLFLOW/tiny-bert/1/weights.bin");
+            Assert.Equal(0, await first.TerminateAsync());
+        }
+
+        await origin.Server.DisposeAsync();
+        await using var second = await MountAsync();
+        Assert.Equal(origin.Content("1", "weights.bin"), await ReadAsync("MLFLOW/tiny-bert/1/weights.bin"));
+    }
+
+    [Fact]
+    public async Task A_daemon_goes_to_the_background_answers_and_ends_with_umount()
+    {
+        var started = await RunAsync("mount", MountPoint, "--daemon", "--registry", origin.Registry);
+        Assert.Equal((0, ""), (started.ExitCode, started.Errors));
+        Assert.True(ModelFsProcess.IsMounted(MountPoint));
+        Assert.Equal(origin.Content("1", "config.json"), await ReadAsync("MLFLOW/tiny-bert/1/config.json"));
+        var pid = Json(await RunAsync("status", "--json")).GetProperty("daemon").GetProperty("pid").GetInt32();
+        using var daemon = Process.GetProcessById(pid);
+        // Field 7 of stat is the controlling terminal, field 6 the session: it leads its own.
+        var stat = (await File.ReadAllTextAsync($"/proc/{pid}/stat")).Split(") ")[1].Split(' ');
+        Assert.Equal((pid.ToString(System.Globalization.CultureInfo.InvariantCulture), "0"), (stat[3], stat[4]));
+
+        var unmounted = await RunAsync("umount", MountPoint);
+        Assert.Equal((0, ""), (unmounted.ExitCode, unmounted.Errors));
+        Assert.False(ModelFsProcess.IsMounted(MountPoint));
+        Assert.True(daemon.HasExited);
+        Assert.Contains("unmounted", await File.ReadAllTextAsync(scratch["cache", "modelfs.log"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_daemon_that_cannot_mount_says_why_to_whoever_started_it()
+    {
+        var file = scratch.Write("file", "");
+        var result = await RunAsync("mount", file, "--daemon", "--registry", origin.Registry);
+        Assert.Equal(1, result.ExitCode);
+        var line = Assert.Single(result.Errors.TrimEnd().Split('\n'));
+        Assert.StartsWith("modelfs: ", line, StringComparison.Ordinal);
+        Assert.Contains(file, line, StringComparison.Ordinal);
+        var wrong = await RunAsync("mount", MountPoint, "--daemon", "--registry", "MLFLOW=mlflow:gopher://x");
+        Assert.Equal(2, wrong.ExitCode);
+    }
+
+    [Fact]
+    public async Task A_second_daemon_on_one_cache_is_refused_with_the_reason()
+    {
+        await using var first = await MountAsync();
+        Directory.CreateDirectory(scratch["other"]);
+        var second = await RunAsync("mount", scratch["other"], "--registry", origin.Registry);
+        Assert.Equal(1, second.ExitCode);
+        Assert.Contains(first.Id.ToString(System.Globalization.CultureInfo.InvariantCulture), second.Errors, StringComparison.Ordinal);
+        Assert.False(ModelFsProcess.IsMounted(scratch["other"]));
+        Assert.Equal(origin.Content("1", "MLmodel"), await ReadAsync("MLFLOW/tiny-bert/1/MLmodel"));
+    }
+
+    [Fact]
+    public async Task A_registry_that_is_down_at_start_heals()
+    {
+        await origin.DisposeAsync();
+        var port = FreePort();
+        await using var mount = await ModelFsProcess.MountAsync(scratch, ["--registry", $"MLFLOW=mlflow:http://127.0.0.1:{port}", "--alias-ttl", "500ms"]);
+        Assert.Throws<IOException>(() => { ListAsync("MLFLOW").GetAwaiter().GetResult(); });
+        await using var late = await ModelFs.Demo.DemoServer.StartAsync(origin.Store, port, CancellationToken.None);
+        await ModelFsProcess.WaitForAsync(() => Succeeds(() => ListAsync("MLFLOW").GetAwaiter().GetResult().SequenceEqual(["tiny-bert"])), "the registry to heal");
+        Assert.Equal(origin.Content("1", "MLmodel"), await ReadAsync("MLFLOW/tiny-bert/champion/MLmodel"));
+    }
+
+    [Fact]
+    public async Task Unmounted_from_outside_the_process_ends_cleanly()
+    {
+        await using var mount = await MountAsync();
+        Assert.Equal(1, MountTable.DetachAll(MountPoint, "fuse.modelfs"));
+        Assert.Equal(0, await mount.WaitForExitAsync());
+        Assert.Contains("unmounted from outside", mount.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_corpse_of_a_killed_daemon_is_unmounted_and_can_be_mounted_over()
+    {
+        await using (var killed = await MountAsync())
+        {
+            await killed.KillAsync();
+            Assert.True(ModelFsProcess.IsMounted(MountPoint));
+            var unmounted = await RunAsync("umount", MountPoint);
+            Assert.Equal((0, ""), (unmounted.ExitCode, unmounted.Errors));
+            Assert.False(ModelFsProcess.IsMounted(MountPoint));
+        }
+
+        await using (var killed = await MountAsync())
+        {
+            await killed.KillAsync();
+            await using var next = await MountAsync();
+            Assert.Equal(origin.Content("2", "MLmodel"), await ReadAsync("MLFLOW/tiny-bert/2/MLmodel"));
+            Assert.Equal(0, await next.TerminateAsync());
+        }
+    }
+
+    [Fact]
+    public async Task What_is_no_mount_is_not_unmounted()
+    {
+        var result = await RunAsync("umount", scratch.Path);
+        Assert.Equal(1, result.ExitCode);
+        Assert.StartsWith($"modelfs: {scratch.Path} is no mount of modelfs; ", result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Status_says_what_is_mounted_what_answers_and_where_bytes_came_from()
+    {
+        await using var mount = await MountAsync("--registry", $"GONE=mlflow:http://127.0.0.1:{FreePort()}");
+        await ReadAsync("MLFLOW/tiny-bert/1/weights.bin");
+        var status = Json(await RunAsync("status", "--json"));
+        Assert.Equal(mount.Id, status.GetProperty("daemon").GetProperty("pid").GetInt32());
+        Assert.Equal(MountPoint, Assert.Single(status.GetProperty("mounts").EnumerateArray()).GetString());
+        var registries = status.GetProperty("registries").EnumerateArray().ToDictionary(r => r.GetProperty("name").GetString()!, r => r.GetProperty("answers").GetBoolean());
+        Assert.Equal(new Dictionary<string, bool> { ["MLFLOW"] = true, ["GONE"] = false }, registries);
+        var cache = status.GetProperty("cache");
+        Assert.InRange(cache.GetProperty("originBytes").GetInt64(), Origin.WeightsSize, Origin.WeightsSize + (1 << 20));
+        Assert.InRange(cache.GetProperty("servedBytes").GetInt64(), Origin.WeightsSize, long.MaxValue);
+
+        var text = (await RunAsync("status")).OutputText;
+        Assert.Contains($"mount       {MountPoint}\n", text, StringComparison.Ordinal);
+        Assert.Contains("registry    GONE: ", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_log_is_one_JSON_object_a_line_where_there_is_no_terminal()
+    {
+        await using var mount = await MountAsync();
+        Assert.Equal(0, await mount.TerminateAsync());
+        var lines = mount.Log.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.NotEmpty(lines);
+        Assert.All(lines, l => JsonDocument.Parse(l).Dispose());
+        Assert.Contains(lines, l => l.Contains("serving ", StringComparison.Ordinal));
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static bool Succeeds(Func<bool> attempt)
+    {
+        try
+        {
+            return attempt();
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    private static JsonElement Json(RunResult result)
+    {
+        Assert.Equal((0, ""), (result.ExitCode, result.Errors));
+        return JsonDocument.Parse(result.Output).RootElement;
+    }
+
+    private Task<ModelFsProcess> MountAsync(params string[] arguments) => ModelFsProcess.MountAsync(scratch, ["--registry", origin.Registry, .. arguments]);
+
+    private Task<RunResult> RunAsync(params string[] arguments) => ModelFsProcess.RunAsync(arguments, new Dictionary<string, string> { ["MODELFS_CACHE"] = scratch["cache"] });
+
+    private Task<byte[]> ReadAsync(string path) => ModelFsProcess.InTimeAsync(() => File.ReadAllBytes(Path.Combine(MountPoint, path)));
+
+    private Task<List<string>> ListAsync(string path) =>
+        ModelFsProcess.InTimeAsync(() => Directory.EnumerateFileSystemEntries(Path.Combine(MountPoint, path)).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal).ToList());
+}

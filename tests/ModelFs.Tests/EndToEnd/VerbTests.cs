@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using ModelFs.Tests.Harness;
+
+namespace ModelFs.Tests.EndToEnd;
+
+/// <summary>The verbs that read, each with a daemon and without.</summary>
+[Collection("mounts")]
+public sealed class VerbTests : IAsyncLifetime
+{
+    private readonly Scratch scratch = new();
+    private Origin origin = null!;
+
+    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
+
+    public async Task DisposeAsync()
+    {
+        await origin.DisposeAsync();
+        scratch.Dispose();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Paths_are_listed_resolved_and_read(bool daemon)
+    {
+        await using var mount = daemon ? await MountAsync() : null;
+        Assert.Equal("MLFLOW\n", await OutputAsync("ls"));
+        Assert.Equal("tiny-bert\n", await OutputAsync("ls", "MLFLOW"));
+        Assert.Equal(["1", "2", "champion", "latest"], (await OutputAsync("ls", "MLFLOW/tiny-bert")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
+        Assert.Equal(["MLmodel", "config.json", "requirements.txt", "weights.bin"], (await OutputAsync("ls", "models:/tiny-bert@champion")).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("champion -> 1\n", await OutputAsync("ls", "-l", "MLFLOW/tiny-bert"), StringComparison.Ordinal);
+        Assert.Contains($"{Origin.WeightsSize}", await OutputAsync("ls", "-l", "MLFLOW/tiny-bert/1/weights.bin"), StringComparison.Ordinal);
+        Assert.Equal("MLFLOW/tiny-bert/1/MLmodel\n", await OutputAsync("resolve", "MLFLOW/tiny-bert/champion/MLmodel"));
+        Assert.Equal("MLFLOW/tiny-bert/2\n", await OutputAsync("resolve", "models:/tiny-bert/latest"));
+        Assert.Equal(origin.Content("1", "weights.bin"), (await RunAsync("cat", "models:/tiny-bert@champion/weights.bin")).Output);
+    }
+
+    [Theory]
+    [InlineData(false, "ls", "OTHER", "OTHER")]
+    [InlineData(false, "ls", "MLFLOW/nobody", "nobody")]
+    [InlineData(false, "cat", "MLFLOW/tiny-bert/7/MLmodel", "7")]
+    [InlineData(true, "resolve", "models:/tiny-bert@loser", "loser")]
+    [InlineData(true, "cat", "MLFLOW/tiny-bert/1/MLmodels", "MLmodels")]
+    [InlineData(true, "prefetch", "MLFLOW/tiny-bert/9", "9")]
+    [InlineData(true, "cat", "MLFLOW/tiny-bert/1", "directory")]
+    public async Task What_is_unknown_is_said_in_one_line(bool daemon, string verb, string path, string part)
+    {
+        await using var mount = daemon ? await MountAsync() : null;
+        var result = await RunAsync(verb, path);
+        Assert.Equal((1, ""), (result.ExitCode, result.OutputText));
+        var line = Assert.Single(result.Errors.TrimEnd('\n').Split('\n'));
+        Assert.StartsWith("modelfs: ", line, StringComparison.Ordinal);
+        Assert.Contains(part, line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_path_under_a_mount_needs_no_word_of_its_cache()
+    {
+        await using var mount = await MountAsync();
+        Directory.CreateSymbolicLink(scratch["link"], "mnt/MLFLOW");
+        var nowhere = new Dictionary<string, string> { ["MODELFS_CACHE"] = scratch["another"] };
+        foreach (var path in new[] { Path.Combine(mount.MountPoint, "MLFLOW/tiny-bert/champion"), scratch["link", "tiny-bert", "champion"] })
+        {
+            var result = await ModelFsProcess.RunAsync(["resolve", path], nowhere);
+            Assert.Equal((0, "MLFLOW/tiny-bert/1\n", ""), (result.ExitCode, result.OutputText, result.Errors));
+        }
+
+        var relative = await ModelFsProcess.RunAsync(["ls", "./mnt/MLFLOW"], nowhere, scratch.Path);
+        Assert.Equal("tiny-bert\n", relative.OutputText);
+        var outside = await ModelFsProcess.RunAsync(["ls", scratch.Path], nowhere);
+        Assert.Equal(1, outside.ExitCode);
+        Assert.Contains("lies under no mount of modelfs", outside.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_reader_that_has_enough_is_no_failure()
+    {
+        var command = $"'{ModelFsProcess.Executable}' cat --cache '{scratch["cache"]}' --registry '{origin.Registry}' MLFLOW/tiny-bert/1/weights.bin | head -c 8; echo \"${{PIPESTATUS[0]}}\" >&2";
+        using var shell = Process.Start(new ProcessStartInfo("/bin/bash", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var errors = shell.StandardError.ReadToEndAsync();
+        await shell.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Equal("0\n", await errors.WaitAsync(TimeSpan.FromSeconds(60)));
+    }
+
+    [Fact]
+    public async Task Files_that_are_written_one_after_the_other_to_one_output_follow_each_other()
+    {
+        var cat = $"'{ModelFsProcess.Executable}' cat --cache '{scratch["cache"]}' --registry '{origin.Registry}' MLFLOW/tiny-bert";
+        using var shell = Process.Start("/bin/sh", ["-c", $"({cat}/1/MLmodel; {cat}/2/MLmodel) > '{scratch["both"]}'"]);
+        await shell.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        byte[] expected = [.. origin.Content("1", "MLmodel"), .. origin.Content("2", "MLmodel")];
+        Assert.Equal(expected, await File.ReadAllBytesAsync(scratch["both"]));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Prefetch_fetches_what_is_missing_and_nothing_twice(bool daemon)
+    {
+        await using var mount = daemon ? await MountAsync() : null;
+        Assert.Contains("1 files, 4.00 MiB", await OutputAsync("prefetch", "MLFLOW/tiny-bert/1/weights.bin"), StringComparison.Ordinal);
+        var first = origin.Server.BytesSent;
+        Assert.True(first >= Origin.WeightsSize);
+        var rest = await RunAsync("prefetch", "models:/tiny-bert@champion");
+        Assert.Equal(0, rest.ExitCode);
+        Assert.Contains("MLFLOW/tiny-bert/1/config.json: complete\n", rest.Errors, StringComparison.Ordinal);
+        Assert.InRange(origin.Server.BytesSent - first, 1, 1 << 16);
+        if (!daemon)
+            return;
+        await origin.Server.DisposeAsync();
+        Assert.Equal(origin.Content("1", "weights.bin"), await ModelFsProcess.InTimeAsync(() => File.ReadAllBytes(scratch["mnt", "MLFLOW", "tiny-bert", "1", "weights.bin"])));
+    }
+
+    [Fact]
+    public async Task A_prefetch_that_loses_a_file_completes_the_others_and_fails()
+    {
+        await OutputAsync("ls", "MLFLOW/tiny-bert/2");
+        File.Delete(origin.Store.ContentPath("2", "config.json"));
+        var result = await RunAsync("prefetch", "MLFLOW/tiny-bert/2");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("MLFLOW/tiny-bert/2/weights.bin: complete\n", result.Errors, StringComparison.Ordinal);
+        Assert.EndsWith("modelfs: 1 of 4 files failed; run this again for them\n", result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Wrong_settings_and_unknown_flags_exit_with_2()
+    {
+        Assert.Equal(2, (await RunAsync("ls", "--cache-size", "much", "MLFLOW")).ExitCode);
+        Assert.Equal(2, (await RunAsync("ls", "--cash", "x")).ExitCode);
+        Assert.Equal(2, (await ModelFsProcess.RunAsync(["ls"], new Dictionary<string, string> { ["MODELFS_ALIAS_TTL"] = "x" })).ExitCode);
+        var nothing = await ModelFsProcess.RunAsync(["ls", "--cache", scratch["cache"]], workingDirectory: scratch.Path);
+        Assert.Equal(2, nothing.ExitCode);
+        Assert.Contains("MLFLOW_TRACKING_URI", nothing.Errors, StringComparison.Ordinal);
+    }
+
+    private Task<ModelFsProcess> MountAsync() => ModelFsProcess.MountAsync(scratch, ["--registry", origin.Registry]);
+
+    private Task<RunResult> RunAsync(params string[] arguments) =>
+        ModelFsProcess.RunAsync(arguments, new Dictionary<string, string> { ["MODELFS_CACHE"] = scratch["cache"], ["MODELFS_REGISTRY_MLFLOW"] = origin.Registry["MLFLOW=".Length..] });
+
+    private async Task<string> OutputAsync(params string[] arguments)
+    {
+        var result = await RunAsync(arguments);
+        Assert.True(result.ExitCode == 0, result.Errors);
+        return result.OutputText;
+    }
+}
