@@ -5,89 +5,106 @@ using ModelFs.Tests.Harness;
 namespace ModelFs.Tests.Acceptance;
 
 /// <summary>A database that MLflow 3.6 wrote, mounted from the file.</summary>
+[Collection("mounts")]
 public sealed class FixtureStoreTests : IAsyncLifetime
 {
-    private readonly string directory = Directory.CreateTempSubdirectory("modelfs-store-").FullName;
+    private readonly Scratch scratch = new();
     private FixtureStore store = null!;
-    private ModelFsProcess modelfs = null!;
+    private Node node = null!;
 
-    public async Task InitializeAsync()
-    {
-        store = await FixtureStore.CreateAsync(directory);
-        modelfs = await ModelFsProcess.MountAsync($"--registry=MLFLOW=mlflow:{store.Uri}");
-    }
+    public async Task InitializeAsync() => (node, store) = await Node.StartOnStoreAsync(scratch);
 
     public async Task DisposeAsync()
     {
-        await modelfs.DisposeAsync();
-        Directory.Delete(directory, recursive: true);
+        await node.DisposeAsync();
+        scratch.Dispose();
     }
 
+    private IEnumerable<FixtureVersion> Versions => store.Models.SelectMany(m => m.Versions.Values);
+
     [Fact]
-    public void Every_file_of_every_version_has_its_digest_and_size()
+    public async Task Every_file_of_every_version_has_its_digest_and_size()
     {
         var wrong = new List<string>();
-        var seen = 0;
-        foreach (var (model, version, file) in store.Files)
+        var files = Versions.SelectMany(v => v.Files.Select(f => (Path: Path.Combine(PathOf(v), f.Path), File: f))).ToList();
+        foreach (var (path, file) in files)
         {
-            var path = Path.Combine(modelfs.MountPoint, "MLFLOW", Escape(model), version, file.Path);
-            using var stream = File.OpenRead(path);
-            if (stream.Length != file.Size || Convert.ToHexStringLower(SHA256.HashData(stream)) != file.Sha256)
+            var (length, sha256) = await ModelFsProcess.InTimeAsync(() =>
+            {
+                using var stream = File.OpenRead(path);
+                return (stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream)));
+            });
+            if ((length, sha256) != (file.Size, file.Sha256))
                 wrong.Add(path);
-            seen++;
         }
 
         Assert.Empty(wrong);
-        Assert.True(seen > 40, $"the manifest names {seen} files");
+        Assert.True(files.Count > 40, $"the manifest names {files.Count} files");
     }
 
     [Fact]
-    public void A_version_holds_the_files_of_the_manifest_and_no_others()
+    public async Task A_version_holds_the_files_of_the_manifest_and_no_others()
     {
-        foreach (var version in store.Files.GroupBy(f => (f.Model, f.Version)))
+        // A logged model has more files than the manifest states.
+        foreach (var version in Versions.Where(v => !v.Source.StartsWith("models:", StringComparison.Ordinal)))
         {
-            var root = Path.Combine(modelfs.MountPoint, "MLFLOW", Escape(version.Key.Model), version.Key.Version);
-            var found = Directory.GetFiles(root, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(root, f));
-            Assert.Equal(version.Select(f => f.File.Path).Order(StringComparer.Ordinal), found.Order(StringComparer.Ordinal));
+            var root = PathOf(version);
+            var found = await ModelFsProcess.InTimeAsync(() => Directory.GetFiles(root, "*", SearchOption.AllDirectories));
+            Assert.Equal(
+                version.Files.Select(f => f.Path).Order(StringComparer.Ordinal),
+                found.Select(f => Path.GetRelativePath(root, f)).Order(StringComparer.Ordinal));
         }
     }
 
     [Fact]
-    public void Every_alias_points_to_the_version_of_the_manifest()
+    public async Task Every_alias_points_to_the_version_of_the_manifest()
     {
-        foreach (var (model, alias, version) in store.Aliases)
+        foreach (var (model, alias, version) in store.Models.SelectMany(m => m.Aliases.Select(a => (m.Name, a.Key, a.Value))))
         {
             var name = alias.All(char.IsAsciiDigit) ? "@" + alias : alias;
-            var link = new FileInfo(Path.Combine(modelfs.MountPoint, "MLFLOW", Escape(model), name));
-            Assert.Equal(version, link.LinkTarget);
+            var link = Path.Combine(node.Models, Escape(model), name);
+            Assert.Equal(version, await ModelFsProcess.InTimeAsync(() => new FileInfo(link).LinkTarget));
         }
     }
 
     [Fact]
-    public void A_copied_version_reads_as_what_it_was_copied_from()
+    public async Task A_copied_version_reads_as_what_it_was_copied_from()
     {
-        string Read(string model) => File.ReadAllText(Path.Combine(modelfs.MountPoint, "MLFLOW", model, "champion", "MLmodel"));
-        Assert.Equal(Read("echo3"), Read("echo3-prod"));
-        Assert.NotEmpty(Read("echo3"));
+        Task<string> Read(string model) => ModelFsProcess.InTimeAsync(() => File.ReadAllText(Path.Combine(node.Models, model, "champion", "MLmodel")));
+        Assert.Equal(await Read("echo3"), await Read("echo3-prod"));
+        Assert.NotEmpty(await Read("echo3"));
     }
 
     [Fact]
-    public void The_registry_lists_every_model_once()
+    public async Task The_registry_lists_every_model_once()
     {
-        var names = Directory.GetFileSystemEntries(Path.Combine(modelfs.MountPoint, "MLFLOW")).Select(Path.GetFileName).ToList();
+        var names = (await Shell.RunAsync($"ls -a {node.Models}")).Lines;
         Assert.Equal(names.Count, names.Distinct().Count());
-        Assert.Superset(store.Models.Select(Escape).ToHashSet(), names.ToHashSet()!);
+        Assert.Superset(store.Models.Select(m => Escape(m.Name)).ToHashSet(), names.ToHashSet());
         Assert.Contains("no-versions", names);
-        Assert.Equal(30, names.Count(n => n!.StartsWith("many-", StringComparison.Ordinal)));
+        Assert.Equal(30, names.Count(n => n.StartsWith("many-", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("deleted-version/1")]
+    [InlineData("iris/4")]
+    [InlineData("iris/02")]
+    [InlineData("iris/chmpion")]
+    [InlineData("iris/2/nope")]
+    [InlineData("nope")]
+    [InlineData("team")]
+    [InlineData(".git")]
+    public async Task What_is_deleted_or_unknown_does_not_exist(string path)
+    {
+        var result = await Shell.RunAsync($"stat {node.Models}/{path}");
+        Assert.Contains("No such file or directory", result.Error);
     }
 
     [Fact]
-    public void What_is_deleted_or_unknown_does_not_exist()
-    {
-        foreach (var path in new[] { "deleted-version/1", "iris/4", "iris/chmpion", "nope", "iris/2/nope", "iris/02", "team", ".git" })
-            Assert.False(Path.Exists(Path.Combine(modelfs.MountPoint, "MLFLOW", path)), path);
-        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(modelfs.MountPoint, "MLFLOW", "no-versions")));
-    }
+    public async Task A_model_without_versions_is_an_empty_directory() =>
+        Assert.Equal(new ShellResult(0, "", ""), await Shell.RunAsync($"ls {node.Models}/no-versions"));
+
+    private string PathOf(FixtureVersion version) => Path.Combine(node.Models, Escape(version.Model), version.Version);
 
     private static string Escape(string model) => model == ".." ? "%2E%2E" : model.Replace("/", "%2F", StringComparison.Ordinal);
 }

@@ -4,26 +4,26 @@ using ModelFs.Tests.Harness;
 namespace ModelFs.Tests.Acceptance;
 
 /// <summary>The tools of an engineer at a shell, on the mount and on a copy of the same files in a directory: the same answers.</summary>
+[Collection("mounts")]
 public sealed class ToolsTests : IAsyncLifetime
 {
-    private readonly string directory = Directory.CreateTempSubdirectory("modelfs-tools-").FullName;
-    private ModelFsProcess modelfs = null!;
+    private readonly Scratch scratch = new();
+    private Node node = null!;
     private string version = null!;
     private string native = null!;
 
     public async Task InitializeAsync()
     {
-        DebianPackages.Require("attr", "python3-minimal");
-        var store = await FixtureStore.CreateAsync(directory);
-        modelfs = await ModelFsProcess.MountAsync($"--registry=MLFLOW=mlflow:{store.Uri}");
-        version = $"{modelfs.MountPoint}/MLFLOW/iris/2";
-        native = store.DirectoryOf("iris", "2");
+        DebianPackages.Require("attr");
+        (node, var store) = await Node.StartOnStoreAsync(scratch);
+        version = $"{node.Models}/iris/2";
+        native = Path.Combine(store.Directory, "artifacts", store.Models.Single(m => m.Name == "iris").Versions["2"].Root);
     }
 
     public async Task DisposeAsync()
     {
-        await modelfs.DisposeAsync();
-        Directory.Delete(directory, recursive: true);
+        await node.DisposeAsync();
+        scratch.Dispose();
     }
 
     [Theory]
@@ -32,7 +32,7 @@ public sealed class ToolsTests : IAsyncLifetime
     [InlineData("find . -type f | LC_ALL=C sort | xargs sha256sum")]
     [InlineData("grep -r -l flavors . | LC_ALL=C sort")]
     [InlineData("grep -r -c loader_module MLmodel")]
-    [InlineData("stat -c '%s %F' MLmodel data empty.bin data/train.bin")]
+    [InlineData("stat -c '%s %F' MLmodel empty.bin data/train.bin; stat -c %F . data data/nested")]
     [InlineData("wc -c MLmodel model.pkl data/train.bin data/nested/deep/x.bin empty.bin")]
     [InlineData("tail -c 100 data/train.bin | sha256sum")]
     [InlineData("dd if=data/train.bin bs=1000 skip=77 count=5 status=none | sha256sum")]
@@ -49,15 +49,15 @@ public sealed class ToolsTests : IAsyncLifetime
     public async Task Copies_and_archives_are_the_same_files()
     {
         var copied = await Shell.RunAsync(
-            $"cp -r '{version}' {directory}/copy && diff -r '{native}' {directory}/copy && " +
-            $"mkdir {directory}/untarred && tar -C '{version}' -cf - . | tar -C {directory}/untarred -xf - && diff -r '{native}' {directory}/untarred");
+            $"cp -r '{version}' {scratch.Path}/copy && diff -r '{native}' {scratch.Path}/copy && " +
+            $"mkdir {scratch.Path}/untarred && tar -C '{version}' -cf - . | tar -C {scratch.Path}/untarred -xf - && diff -r '{native}' {scratch.Path}/untarred");
         Assert.Equal((0, "", ""), (copied.ExitCode, copied.Output, copied.Error));
     }
 
     [Fact]
     public async Task Ls_shows_links_sizes_and_directories()
     {
-        var listing = await Shell.RunAsync($"ls -lR {modelfs.MountPoint}/MLFLOW/iris");
+        var listing = await Shell.RunAsync($"ls -lR {node.Models}/iris");
         Assert.Equal((0, ""), (listing.ExitCode, listing.Error));
         Assert.Contains("champion -> 2", listing.Output);
         Assert.Contains("latest -> 3", listing.Output);
@@ -80,14 +80,14 @@ public sealed class ToolsTests : IAsyncLifetime
     public async Task Du_counts_the_files_whole_before_they_are_read()
     {
         var du = await Shell.RunAsync($"du -s --apparent-size -B1 '{version}/data' | cut -f1; du -s -B1 '{version}/data' | cut -f1");
-        var sizes = du.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(long.Parse).ToArray();
+        var sizes = du.Lines.Select(long.Parse).ToArray();
         Assert.All(sizes, size => Assert.InRange(size, 5_242_980, 5_300_000));
     }
 
     [Fact]
     public async Task Df_names_the_source_and_shows_the_cache()
     {
-        var df = await Shell.RunAsync($"df --output=source,fstype,size -B1 {modelfs.MountPoint} | tail -1");
+        var df = await Shell.RunAsync($"df --output=source,fstype,size -B1 {scratch["mnt"]} | tail -1");
         Assert.Equal(0, df.ExitCode);
         var fields = df.Output.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(("modelfs", "fuse.modelfs"), (fields[0], fields[1]));
