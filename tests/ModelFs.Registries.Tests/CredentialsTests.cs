@@ -5,7 +5,7 @@ using ModelFs.Testing.Http;
 namespace ModelFs.Registries.Tests;
 
 /// <summary>Who we say we are: as MLflow's own client reads it, and never to anybody else.</summary>
-public sealed class CredentialsTests : IAsyncDisposable
+public sealed class CredentialsTests : IAsyncLifetime
 {
     private const string Search = ScriptedModel.Api + "registered-models/search";
     private const string User = "MLFLOW_TRACKING_USERNAME";
@@ -18,7 +18,9 @@ public sealed class CredentialsTests : IAsyncDisposable
 
     public CredentialsTests() => server.OnJson(Search, "{}");
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         await server.DisposeAsync();
         home.Dispose();
@@ -124,7 +126,7 @@ public sealed class CredentialsTests : IAsyncDisposable
     public async Task Secrets_are_in_no_message_and_no_log_even_when_the_server_repeats_them()
     {
         const string Canary = "canary p@ss/7f3a";
-        var padding = new string('.', 140); // so that the limit of what is shown falls into the secret
+        var padding = new string('.', 150); // so that the limit of what is shown falls into the secret
         Task RepeatAsync(RawExchange exchange, int status) => exchange.RespondAsync(
             status,
             $$"""{"error_code":"BAD_REQUEST","message":"you sent {{exchange.Request.Header("Authorization")}}{{padding}}{{Canary}}"}""");

@@ -5,7 +5,7 @@ using ModelFs.Testing.Http;
 namespace ModelFs.Registries.Tests;
 
 /// <summary>Bytes: an answer is used only if it is what was asked for, and a body only as far as it is due.</summary>
-public sealed class HostileContentTests : IAsyncDisposable
+public sealed class HostileContentTests : IAsyncLifetime
 {
     private static readonly byte[] Content = [.. Enumerable.Range(0, 200).Select(i => (byte)i)];
     private readonly ShiftedTime time = new();
@@ -13,7 +13,9 @@ public sealed class HostileContentTests : IAsyncDisposable
 
     public HostileContentTests() => model = new ScriptedModel(time: time, change: options => options with { StallTimeout = TimeSpan.FromMilliseconds(300) });
 
-    public ValueTask DisposeAsync() => model.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => model.DisposeAsync().AsTask();
 
     private void Answer(int status, int from, int count, string? range, params (string, string)[] headers) => model.Server.On(
         "/", exchange => exchange.RespondAsync(

@@ -3,13 +3,15 @@ using ModelFs.Registries.Tests.Support;
 namespace ModelFs.Registries.Tests;
 
 /// <summary>Models, versions and aliases: pages, names and numbers that a server should not send.</summary>
-public sealed class HostileRecordTests : IAsyncDisposable
+public sealed class HostileRecordTests : IAsyncLifetime
 {
     private const string Models = ScriptedModel.Api + "registered-models/search";
     private const string Versions = ScriptedModel.Api + "model-versions/search";
     private readonly ScriptedModel model = new();
 
-    public ValueTask DisposeAsync() => model.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => model.DisposeAsync().AsTask();
 
     [Fact]
     public async Task Pages_are_followed_to_the_last_and_prompts_are_left_out()

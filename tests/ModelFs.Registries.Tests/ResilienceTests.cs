@@ -7,13 +7,15 @@ using ModelFs.Testing.Http;
 namespace ModelFs.Registries.Tests;
 
 /// <summary>An origin that fails, for a while or for good. Waits are real and short; no test asserts how fast anything is.</summary>
-public sealed class ResilienceTests : IAsyncDisposable
+public sealed class ResilienceTests : IAsyncLifetime
 {
     private const string Search = ScriptedModel.Api + "registered-models/search";
     private readonly MisbehavingServer server = new();
     private readonly CapturedLogs logs = new();
 
-    public ValueTask DisposeAsync() => server.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => server.DisposeAsync().AsTask();
 
     private IModelRegistry Registry(double attempt = 5, double total = 20, Uri? uri = null) => TestRegistry.With(
         TestRegistry.Options((uri ?? server.Uri).AbsoluteUri) with { AttemptTimeout = TimeSpan.FromSeconds(attempt), TotalTimeout = TimeSpan.FromSeconds(total) },
