@@ -90,8 +90,9 @@ public sealed class CredentialsTests : IAsyncLifetime
     [InlineData(401, new[] { User }, $"{User} is set without {Password}")]
     public async Task A_refusal_is_denied_and_logged_once_with_the_variable(int status, string[] variables, string source)
     {
-        server.On(Search, exchange => exchange.RespondAsync(status, "You are not authenticated.", "text/html", ("WWW-Authenticate", "Basic realm=\"mlflow\"")));
-        await using var registry = TestRegistry.At(server.Uri, logs, [.. variables.Select(name => (name, "canary-7f3a")), ("HOME", home.Path)]);
+        server.On(Search, exchange => exchange.RespondAsync(
+            status, "You are not authenticated.", "text/html", ("WWW-Authenticate", "Basic realm=\"mlflow\"")));
+        await using var registry = TestRegistry.At(server.Uri, logs, [.. variables.Select(name => (name, "canary")), ("HOME", home.Path)]);
         var error = await registry.PingAsync(default).MustFail(RegistryErrorKind.Denied);
         await registry.PingAsync(default).MustFail(RegistryErrorKind.Denied);
         Assert.Contains(source, error.Message, StringComparison.Ordinal);
@@ -116,7 +117,8 @@ public sealed class CredentialsTests : IAsyncLifetime
     [Fact]
     public async Task What_the_server_says_of_its_refusal_is_passed_on()
     {
-        server.On(Search, exchange => exchange.RespondAsync(403, "Invalid Host header - possible DNS rebinding attack detected", "text/plain"));
+        server.On(Search, exchange => exchange.RespondAsync(
+            403, "Invalid Host header - possible DNS rebinding attack detected", "text/plain"));
         await using var registry = TestRegistry.At(server.Uri);
         var error = await registry.PingAsync(default).MustFail(RegistryErrorKind.Denied);
         Assert.Contains("Invalid Host header", error.Message, StringComparison.Ordinal);
@@ -175,6 +177,7 @@ public sealed class CredentialsTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Insecure_TLS_and_a_bundle_of_certificates_exclude_each_other() => Assert.Throws<RegistryConfigurationException>(() => TestRegistry.At(
-        server.Uri, null, ("MLFLOW_TRACKING_INSECURE_TLS", "true"), ("MLFLOW_TRACKING_SERVER_CERT_PATH", "/nowhere/ca.pem")));
+    public void Insecure_TLS_and_a_bundle_of_certificates_exclude_each_other() =>
+        Assert.Throws<RegistryConfigurationException>(() => TestRegistry.At(
+            server.Uri, null, ("MLFLOW_TRACKING_INSECURE_TLS", "true"), ("MLFLOW_TRACKING_SERVER_CERT_PATH", "/nowhere/ca.pem")));
 }

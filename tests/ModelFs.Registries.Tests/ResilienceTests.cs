@@ -17,9 +17,12 @@ public sealed class ResilienceTests : IAsyncLifetime
 
     public Task DisposeAsync() => server.DisposeAsync().AsTask();
 
-    private IModelRegistry Registry(double attempt = 5, double total = 20, Uri? uri = null) => TestRegistry.With(
-        TestRegistry.Options((uri ?? server.Uri).AbsoluteUri) with { AttemptTimeout = TimeSpan.FromSeconds(attempt), TotalTimeout = TimeSpan.FromSeconds(total) },
-        logs);
+    private IModelRegistry Registry(double attempt = 5, double total = 20, Uri? uri = null)
+    {
+        var options = TestRegistry.Options((uri ?? server.Uri).AbsoluteUri);
+        return TestRegistry.With(
+            options with { AttemptTimeout = TimeSpan.FromSeconds(attempt), TotalTimeout = TimeSpan.FromSeconds(total) }, logs);
+    }
 
     [Theory]
     [InlineData(408), InlineData(429), InlineData(502), InlineData(503), InlineData(504)]
@@ -169,7 +172,8 @@ public sealed class ResilienceTests : IAsyncLifetime
         server.OnJson(Search, "{}");
         await using var registry = Registry();
         var version = new ModelVersion("m", "1", DateTimeOffset.UnixEpoch, "mlflow-artifacts:/x");
-        for (var i = 0; i < 10; i++) await registry.OpenAsync(version, new ManifestFile("f", 10), 0, 10, default).MustFail(RegistryErrorKind.NotFound);
+        for (var i = 0; i < 10; i++)
+            await registry.OpenAsync(version, new ManifestFile("f", 10), 0, 10, default).MustFail(RegistryErrorKind.NotFound);
         await registry.PingAsync(default).Must();
     }
 
