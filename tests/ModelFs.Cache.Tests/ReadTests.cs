@@ -96,14 +96,14 @@ public sealed class ReadTests
     [Fact]
     public async Task Adjacent_missing_blocks_go_out_as_one_request_from_a_block_boundary()
     {
-        byte[] content = TestContent.Make("a", 10 * Block);
+        byte[] content = TestContent.Make("a", 80 * Block);
         await using var test = await TestCache.OpenAsync();
         var source = new TestSource(content);
         using var handle = test.Open("a", content, source);
-        await handle.ExpectAsync(content, 2 * Block + 5, 3 * Block);
-        Assert.Equal([(2L * Block, 4L * Block)], source.Requests);
-        await handle.ExpectAsync(content, Block + 9, 7 * Block);
-        Assert.Equal([(2L * Block, 4L * Block), (Block, Block), (6L * Block, 3L * Block)], source.Requests);
+        await handle.ExpectAsync(content, 20 * Block + 5, 6 * Block);
+        Assert.Equal([(20L * Block, 7L * Block)], source.Requests);
+        await handle.ExpectAsync(content, 18 * Block + 9, 11 * Block);
+        Assert.Equal([(20L * Block, 7L * Block), (18L * Block, 2L * Block), (27L * Block, 3L * Block)], source.Requests);
     }
 
     [Fact]

@@ -18,6 +18,14 @@ internal static class DurableFile
         Linux.SyncDirectory(Path.GetDirectoryName(path)!);
     }
 
+    /// <summary>Makes a file that somebody else wrote durable, and its name.</summary>
+    public static void Sync(string path)
+    {
+        using (var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+            RandomAccess.FlushToDisk(file);
+        Linux.SyncDirectory(Path.GetDirectoryName(path)!);
+    }
+
     /// <summary>False, and a line in the log, when the disk refuses.</summary>
     public static bool TryDelete(string path, ILogger log)
     {

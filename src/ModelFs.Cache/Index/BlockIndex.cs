@@ -136,15 +136,19 @@ internal sealed class BlockIndex : IAsyncDisposable
         if (!device.Sync())
             return false;
 
-        string former = manifest is null ? "" : IndexManifest.TokenDirectory(directory, manifest.Token);
-        string info = IndexManifest.TokenDirectory(directory, token);
-        Linux.SyncDirectory(info);
+        DurableFile.Sync(IndexManifest.TokenFile(directory, token));
         manifest = IndexManifest.Describe(directory, token, store.Log.BeginAddress, store.Log.TailAddress, manifest);
         manifest.Write(directory);
         dirty = false;
+
+        // Only now nobody needs what the former checkpoint needed.
         device.DeleteRemoved();
-        if (former.Length > 0)
-            Directory.Delete(former, recursive: true);
+        foreach (string former in Directory.EnumerateDirectories(IndexManifest.TokensDirectory(directory)))
+        {
+            if (Path.GetFileName(former) != token.ToString())
+                Directory.Delete(former, recursive: true);
+        }
+
         return true;
     }
 

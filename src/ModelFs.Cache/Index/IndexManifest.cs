@@ -20,7 +20,10 @@ internal sealed record IndexManifest(Guid Token, long Begin, long Tail, uint Tok
 
     public static string LogPath(string directory) => Path.Combine(directory, "log");
 
-    public static string TokenDirectory(string directory, Guid token) => Path.Combine(directory, "cpr-checkpoints", token.ToString());
+    /// <summary>Where FASTER keeps what it must know of its checkpoints, a directory each.</summary>
+    public static string TokensDirectory(string directory) => Path.Combine(directory, "cpr-checkpoints");
+
+    public static string TokenFile(string directory, Guid token) => Path.Combine(TokensDirectory(directory), token.ToString(), "info.dat.0");
 
     /// <summary>The checksums of the pages of <c>[begin, tail)</c>; those before <paramref name="reusable"/> are taken from the former manifest.</summary>
     /// <exception cref="IOException">A page cannot be read in full.</exception>
@@ -120,5 +123,5 @@ internal sealed record IndexManifest(Guid Token, long Begin, long Tail, uint Tok
     }
 
     private static uint CheckToken(string directory, Guid token) =>
-        BlockChecksum.Small(File.ReadAllBytes(Path.Combine(TokenDirectory(directory, token), "info.dat")));
+        BlockChecksum.Small(File.ReadAllBytes(TokenFile(directory, token)));
 }

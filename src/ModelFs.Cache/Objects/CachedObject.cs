@@ -366,6 +366,8 @@ internal sealed class CachedObject
             return new Step(StepKind.Fail, Linux.EIO);
         if (remaining == 0 || (map.Size >= 0 && position >= map.Size))
             return new Step(StepKind.End);
+        if (map.Size >= 0)
+            remaining = (int)Math.Min(remaining, map.Size - position);
         int number = (int)(position / BlockSize), within = (int)(position % BlockSize);
         int wanted = Math.Min(remaining, map.LengthOf(number) - within);
         var block = plan.Find(number);

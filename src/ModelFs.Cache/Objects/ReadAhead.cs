@@ -27,9 +27,10 @@ internal sealed class ReadAhead
             ref var stream = ref streams[i];
             if (stream.LastUse > 0 && Math.Abs(offset - stream.Next) <= Slack)
             {
+                long next = Math.Max(stream.Next, offset + count);
                 stream.LastUse = ++clock;
-                stream.Run += count;
-                stream.Next = Math.Max(stream.Next, offset + count);
+                stream.Run += Math.Min(count, next - stream.Next);
+                stream.Next = next;
                 return new Hint(stream.Next, WindowOf(stream.Run), stream.Run);
             }
 

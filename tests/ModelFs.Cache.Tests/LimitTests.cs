@@ -1,0 +1,125 @@
+using ModelFs.Cache.Crash;
+
+namespace ModelFs.Cache.Tests;
+
+public sealed class LimitTests
+{
+    private const int Block = CacheOptions.BlockSize;
+    private const long Limit = 64 << 20;
+
+    [Fact]
+    public async Task The_object_used_longest_ago_gives_way()
+    {
+        await using var test = await TestCache.OpenAsync(Limit);
+        byte[][] contents = [.. Enumerable.Range(0, 8).Select(i => TestContent.Make($"object {i}", 40 * Block))];
+        for (int i = 0; i < 5; i++)
+            await test.FillAsync($"object {i}", contents[i]);
+        using (var handle = test.Open("object 0", contents[0], new TestSource(contents[0])))
+            await handle.ExpectAsync(contents[0], 0, 10);
+        for (int i = 5; i < 7; i++)
+        {
+            await test.FillAsync($"object {i}", contents[i]);
+            Assert.InRange(test.Cache.Status.UsedBytes, 0, Limit);
+        }
+
+        Assert.False(File.Exists(test.ObjectPath("object 1")));
+        Assert.True(File.Exists(test.ObjectPath("object 0")));
+        Assert.True(File.Exists(test.ObjectPath("object 6")));
+        Assert.InRange(test.Cache.Status.Evictions, 1, 3);
+        Assert.InRange(AllocatedBytes(test.Root), 0, Limit + Block);
+
+        var source = new TestSource(contents[1]);
+        using var evicted = test.Open("object 1", contents[1], source);
+        await evicted.ExpectAllAsync(contents[1]);
+        Assert.Equal(contents[1].Length, source.Bytes);
+    }
+
+    [Fact]
+    public async Task An_open_object_stays_and_what_finds_no_room_is_served_without_being_stored()
+    {
+        await using var test = await TestCache.OpenAsync(Limit);
+        byte[] kept = TestContent.Make("kept", 150 * Block), large = TestContent.Make("large", 200 * Block);
+        using var open = test.Open("kept", kept, new TestSource(kept));
+        Assert.True((await open.CompleteAsync(CancellationToken.None)).IsOk);
+
+        var source = new TestSource(large);
+        using (var handle = test.Open("large", large, source))
+        {
+            await handle.ExpectAllAsync(large);
+            Assert.InRange(test.Cache.Status.UsedBytes, 0, Limit);
+            Assert.Contains("limit", test.Cache.Status.Fault);
+            Assert.Single(test.Lines, line => line.Contains("StoringStopped"));
+            Assert.InRange(source.Bytes, large.Length, large.Length * 2L);
+        }
+
+        var unused = new TestSource(kept);
+        Assert.True(File.Exists(test.ObjectPath("kept")));
+        await open.ExpectAllAsync(kept);
+        Assert.Empty(unused.Requests);
+    }
+
+    [Fact]
+    public async Task The_order_of_eviction_survives_a_restart()
+    {
+        await using var test = await TestCache.OpenAsync(Limit);
+        byte[] content = TestContent.Make("content", 60 * Block);
+        for (int i = 0; i < 4; i++)
+            await test.FillAsync($"object {i}", content);
+        await test.CloseAsync();
+        // The index counts minutes; the test cannot wait for them, so the sidecars alone decide.
+        Directory.Delete(test.IndexDirectory, recursive: true);
+        for (int i = 0; i < 4; i++)
+            File.SetLastWriteTimeUtc(test.ObjectPath($"object {i}"), DateTime.UtcNow.AddHours(i == 2 ? -5 : -1));
+        await test.ReopenAsync();
+        Assert.InRange(test.Cache.Status.UsedBytes, 4L * content.Length, 4L * content.Length + (1 << 20));
+        await test.FillAsync("one more", content);
+        Assert.False(File.Exists(test.ObjectPath("object 2")));
+        Assert.Equal(4, test.Cache.Status.Objects);
+    }
+
+    [Fact]
+    public async Task A_filesystem_with_too_little_free_space_is_not_filled_further()
+    {
+        await using var test = new TestCache();
+        await using var cache = await BlockCache.OpenAsync(
+            test.Options with { MinFreeBytes = long.MaxValue / 2 }, test, TimeProvider.System);
+        byte[] content = TestContent.Make("a", 5 * Block);
+        using var handle = cache.Open(TestContent.Describe("a", content), new TestSource(content));
+        await handle.ExpectAllAsync(content);
+        Assert.Equal(0, handle.State.CachedBytes);
+        Assert.Contains("free", cache.Status.Fault);
+        Assert.False(File.Exists(test.ObjectPath("a")));
+    }
+
+    [Fact]
+    public async Task An_evicted_object_may_be_opened_while_it_goes()
+    {
+        await using var test = await TestCache.OpenAsync(Limit);
+        byte[][] contents = [.. Enumerable.Range(0, 12).Select(i => TestContent.Make($"object {i}", 40 * Block))];
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(worker => Task.Run(async () =>
+        {
+            var random = new Random(worker);
+            for (int i = 0; i < 25; i++)
+            {
+                int n = random.Next(contents.Length);
+                using var handle = test.Open($"object {n}", contents[n], new TestSource(contents[n]));
+                await handle.ExpectAsync(contents[n], random.Next(30 * Block), 9 * Block);
+            }
+        })));
+        Assert.InRange(test.Cache.Status.UsedBytes, 0, Limit);
+        Assert.True(test.Cache.Status.Evictions > 0);
+    }
+
+    [Theory]
+    [InlineData(1 << 20, 0L, "MaxBytes")]
+    [InlineData(1 << 30, -1L, "MinFreeBytes")]
+    public async Task An_option_out_of_range_names_itself(long maxBytes, long minFree, string name)
+    {
+        var options = new CacheOptions { Directory = Path.GetTempPath(), MaxBytes = maxBytes, MinFreeBytes = minFree };
+        await using var logs = new TestCache();
+        var e = await Assert.ThrowsAsync<ArgumentException>(() => BlockCache.OpenAsync(options, logs, TimeProvider.System));
+        Assert.Contains(name, e.Message);
+    }
+
+    private static long AllocatedBytes(string root) => Space.Survey.AllocatedBytes(root);
+}

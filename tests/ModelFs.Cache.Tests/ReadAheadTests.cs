@@ -1,0 +1,105 @@
+using ModelFs.Cache.Crash;
+using ModelFs.Cache.Objects;
+
+namespace ModelFs.Cache.Tests;
+
+public sealed class ReadAheadTests
+{
+    private const int Block = CacheOptions.BlockSize;
+
+    [Fact]
+    public async Task Random_small_reads_fetch_exactly_their_blocks()
+    {
+        byte[] content = TestContent.Make("random", 200 * Block);
+        await using var test = await TestCache.OpenAsync();
+        var source = new TestSource(content);
+        using var handle = test.Open("random", content, source);
+        var random = new Random(4711);
+        int[] blocks = [.. Enumerable.Range(0, 20).Select(i => i * 10 + random.Next(3)).OrderBy(_ => random.Next())];
+        foreach (int block in blocks)
+            await handle.ExpectAsync(content, block * (long)Block + random.Next(Block - 4096), 4096);
+        Assert.Equal(20, source.Requests.Count);
+        Assert.Equal(20L * Block, source.Bytes);
+    }
+
+    [Fact]
+    public async Task Sequential_reads_take_few_requests_that_double()
+    {
+        byte[] content = TestContent.Make("sequential", 128 * Block);
+        await using var test = await TestCache.OpenAsync();
+        var source = new TestSource(content);
+        using var handle = test.Open("sequential", content, source);
+        await handle.ExpectAllAsync(content);
+        Assert.InRange(source.Requests.Count, 4, 24);
+        Assert.Equal(Block, source.Requests.First().Length);
+        Assert.True(source.Requests.Max(r => r.Length) >= 16 * Block, string.Join(' ', source.Requests));
+        Assert.Equal(content.Length, source.Bytes);
+    }
+
+    [Fact]
+    public async Task A_reader_that_stops_has_cost_at_most_twice_what_it_read()
+    {
+        byte[] content = TestContent.Make("stops", 200 * Block);
+        await using var test = await TestCache.OpenAsync();
+        var source = new TestSource(content);
+        using var handle = test.Open("stops", content, source);
+        for (int i = 0; i < 20; i++)
+            await handle.ExpectAsync(content, i * (long)Block, Block);
+        await HandleReads.UntilAsync(() => source.Requests.Sum(r => r.Length) == source.Bytes, "requests end");
+        Assert.InRange(source.Bytes, 20L * Block, 41L * Block);
+    }
+
+    [Fact]
+    public async Task A_file_read_through_for_a_quarter_is_completed_in_the_background()
+    {
+        byte[] content = TestContent.Make("eager", 40 * Block);
+        await using var test = await TestCache.OpenAsync();
+        var source = new TestSource(content);
+        using var handle = test.Open("eager", content, source);
+        for (int i = 0; i < 11; i++)
+            await handle.ExpectAsync(content, i * (long)Block, Block);
+        await HandleReads.UntilAsync(() => handle.State.Sealed, "the file seals by itself");
+        Assert.Equal(content.Length, source.Bytes);
+    }
+
+    [Fact]
+    public async Task A_file_of_over_half_the_cache_is_not_completed_by_itself()
+    {
+        byte[] content = TestContent.Make("huge", 160 * Block);
+        await using var test = await TestCache.OpenAsync(maxBytes: 64 << 20);
+        var source = new TestSource(content);
+        using var handle = test.Open("huge", content, source);
+        for (int i = 0; i < 41; i++)
+            await handle.ExpectAsync(content, i * (long)Block, Block);
+        await Task.Delay(300);
+        Assert.InRange(source.Bytes, 41L * Block, 90L * Block);
+        Assert.False(handle.State.Sealed);
+    }
+
+    [Fact]
+    public void Interleaved_streams_are_each_seen_as_sequential()
+    {
+        var readAhead = new ReadAhead();
+        const long Far = 1L << 30;
+        ReadAhead.Hint hint = default;
+        for (int i = 0; i < 64; i++)
+        {
+            for (int stream = 0; stream < 8; stream++)
+            {
+                hint = readAhead.Observe(stream * Far + i * 131072L, 131072);
+                Assert.Equal(i == 0 ? 0 : stream * Far + (i + 1) * 131072L, hint.Position);
+            }
+        }
+
+        Assert.Equal(8 << 20, hint.Window);
+        Assert.Equal(0, readAhead.Observe(100 * Far, 4096).Window);
+    }
+
+    [Fact]
+    public void Reading_the_same_place_again_is_not_sequential()
+    {
+        var readAhead = new ReadAhead();
+        for (int i = 0; i < 1000; i++)
+            Assert.Equal(0, readAhead.Observe(12345, 4096).Window);
+    }
+}
