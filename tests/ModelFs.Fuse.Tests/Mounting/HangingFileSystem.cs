@@ -1,10 +1,14 @@
 namespace ModelFs.Fuse.Tests.Mounting;
 
-/// <summary>Files whose name begins with <c>hung</c> or <c>direct</c> are never read to an end; others hold one byte. Directly read ones bypass the page cache.</summary>
+/// <summary>Files whose name begins with <c>hung</c> or <c>direct</c> are never read to an end; others hold 4 MiB of <c>x</c>. Directly read ones bypass the page cache.</summary>
 internal sealed class HangingFileSystem : FuseFileSystem
 {
     private const ulong HungNode = 1000;
     private const ulong DirectNode = 2000;
+
+    /// <summary>Several requests long: the kernel reads it ahead in the background, which is what is limited.</summary>
+    private const int Size = 4 << 20;
+
     private static readonly TimeSpan Ttl = TimeSpan.FromHours(1);
 
     private int waiting;
@@ -30,8 +34,9 @@ internal sealed class HangingFileSystem : FuseFileSystem
         if (node >= HungNode)
             return WaitAsync(request);
 
-        destination.Span[0] = (byte)'x';
-        return new(offset == 0 ? 1 : 0);
+        Span<byte> content = destination.Span[..(int)Math.Min(destination.Length, Size - offset)];
+        content.Fill((byte)'x');
+        return new(content.Length);
     }
 
     public override ValueTask<FuseResult<Unit>> ReadDirectoryAsync(FuseRequest request, ulong node, ulong handle, long offset, FuseDirectoryWriter writer) =>
@@ -39,7 +44,7 @@ internal sealed class HangingFileSystem : FuseFileSystem
 
     private static FuseAttributes Attributes(ulong node) => node == RootNode
         ? new(node, FuseFileType.Directory, 0b101_101_101, 0, 0)
-        : new(node, FuseFileType.Regular, 0b100_100_100, 1, 0);
+        : new(node, FuseFileType.Regular, 0b100_100_100, Size, 0);
 
     private async ValueTask<FuseResult<int>> WaitAsync(FuseRequest request)
     {

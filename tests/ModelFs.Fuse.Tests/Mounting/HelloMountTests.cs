@@ -122,7 +122,7 @@ public sealed class HelloMountTests : MountSandbox
 
         await Tool.RunAsync("umount", "-l", MountPoint);
 
-        Assert.False(device.IsConnected);
+        await TestWait.UntilAsync(() => !device.IsConnected);
         Assert.Equal(0, device.Read(new byte[16384]));
         Assert.Equal(Errno.ENOENT, device.Write([16, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0], default));
     }

@@ -13,7 +13,7 @@ public sealed class HungReaderTests : MountSandbox
     {
         await MountAsync(fileSystem);
         using Process reader = Tool.Start("cat", $"{MountPoint}/{name}");
-        await TestWait.UntilAsync(() => fileSystem.Waiting == 1);
+        await TestWait.UntilAsync(() => fileSystem.Waiting >= 1);
 
         reader.Kill();
 
@@ -26,7 +26,7 @@ public sealed class HungReaderTests : MountSandbox
     {
         await MountAsync(fileSystem);
         using Process reader = Tool.Start("cat", $"{MountPoint}/direct");
-        await TestWait.UntilAsync(() => fileSystem.Waiting == 1);
+        await TestWait.UntilAsync(() => fileSystem.Waiting >= 1);
 
         Assert.Equal(0, (await Tool.RunAsync("kill", "-TERM", $"{reader.Id}")).ExitCode);
 
@@ -42,12 +42,12 @@ public sealed class HungReaderTests : MountSandbox
         Process[] readers = [.. Enumerable.Range(0, 20).Select(number => Tool.Start("cat", $"{MountPoint}/hung{number}"))];
         try
         {
-            await TestWait.UntilAsync(() => fileSystem.Waiting == 20);
+            await TestWait.UntilAsync(() => fileSystem.Waiting >= 20);
 
             ToolResult quick = await Tool.RunAsync("cat", $"{MountPoint}/quick");
 
-            Assert.Equal("x", quick.Output);
-            Assert.Equal(20, fileSystem.Waiting);
+            Assert.Equal(new string('x', 4 << 20), quick.Output);
+            Assert.True(fileSystem.Waiting >= 20);
         }
         finally
         {
@@ -70,7 +70,7 @@ public sealed class HungReaderTests : MountSandbox
         Assert.Contains("Input/output error", result.Error, StringComparison.Ordinal);
 
         // The kernel asks twice: once for the read-ahead, and once for the page that it did not bring.
-        Assert.NotEmpty(Log.Errors);
+        await TestWait.UntilAsync(() => Log.Errors.Any());
         Assert.All(Log.Errors, line => Assert.StartsWith("Read of node", line, StringComparison.Ordinal));
     }
 }

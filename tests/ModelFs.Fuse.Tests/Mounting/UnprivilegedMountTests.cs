@@ -1,6 +1,14 @@
 namespace ModelFs.Fuse.Tests.Mounting;
 
+/// <summary>A new mount namespace holds a copy of every mount, and keeps those alive that other tests unmount meanwhile.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class MountNamespaceTests
+{
+    public const string Name = "mount namespace";
+}
+
 /// <summary>Mounts as user 65534, in a mount namespace of its own in which /dev/fuse may be opened by everybody, as distributions have it.</summary>
+[Collection(MountNamespaceTests.Name)]
 public sealed class UnprivilegedMountTests : MountSandbox
 {
     private const string AsNobody = "setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all";
@@ -12,7 +20,7 @@ public sealed class UnprivilegedMountTests : MountSandbox
     {
         await Installed.Value;
 
-        ToolResult result = await RunAsNobodyAsync("0666", "$DAEMON > out 2> log & daemon=$!; await mounted out; cat mnt/hello.txt; grep fuse.hello /proc/self/mountinfo; for fd in /proc/$daemon/fd/*; do if [ $(readlink $fd) = /dev/fuse ]; then grep flags /proc/$daemon/fdinfo/${fd##*/}; fi; done; kill -TERM $daemon; wait $daemon; echo exit $?; grep -c fuse.hello /proc/self/mountinfo; cat log >&2");
+        ToolResult result = await RunAsNobodyAsync("0666", "$DAEMON > out 2> log & daemon=$!; await mounted out; cat mnt/hello.txt; grep home/mnt /proc/self/mountinfo; for fd in /proc/$daemon/fd/*; do if [ $(readlink $fd) = /dev/fuse ]; then grep flags /proc/$daemon/fdinfo/${fd##*/}; fi; done; kill -TERM $daemon; wait $daemon; echo exit $?; grep -c home/mnt /proc/self/mountinfo; cat log >&2");
 
         Assert.Matches("(?s)^Hello, world\n[^\n]* ro,nosuid,nodev,noatime [^\n]*- fuse.hello hello ro,user_id=65534,group_id=65534,default_permissions[^\n]*\nflags:\\s+02[0-7]{6}\nexit 0\n0\n$", result.Output);
         Assert.Contains("only user 65534 may enter", result.Error, StringComparison.Ordinal);
