@@ -18,6 +18,7 @@ public sealed class BlockCache : IAsyncDisposable
     private readonly CacheResources resources;
     private readonly DirectoryLock directoryLock;
     private readonly Upkeep upkeep;
+    private readonly StallWatch stallWatch;
     private bool isClosed;
 
     private BlockCache(CacheResources resources, DirectoryLock directoryLock, string indexDirectory)
@@ -25,13 +26,15 @@ public sealed class BlockCache : IAsyncDisposable
         this.resources = resources;
         this.directoryLock = directoryLock;
         IndexBlocksDirectory = IndexDirectory.BlocksOf(indexDirectory);
-        resources.Space.Claim = key => TryReserve(key, unload: true);
+        resources.Space.Claim = key => TryReserve(key, o => o.IsIdle);
         resources.Space.Released = EndEviction;
         string metadata = Path.Combine(indexDirectory, "meta");
         resources.Space.AddMetadataBytes(Survey.AllocatedBytes(metadata));
         Metadata = new MetadataStore(metadata, resources.Space.AddMetadataBytes, resources.Log);
         Ordinals = OrdinalTable.Open(Path.Combine(indexDirectory, "ordinals"), resources.Log);
+        resources.Space.Refresh();
         upkeep = new Upkeep(this, resources, directoryLock);
+        stallWatch = new StallWatch(resources);
     }
 
     /// <summary>Manifests, listings and aliases that outlive the process.</summary>
@@ -156,15 +159,15 @@ public sealed class BlockCache : IAsyncDisposable
             return [.. objects.Values];
     }
 
-    /// <summary>Keeps an object from being opened until <see cref="EndReservation"/>. False while it is in use, or loaded and not to be unloaded.</summary>
-    internal bool TryReserve(ObjectKey key, bool unload)
+    /// <summary>Keeps an object from being opened until <see cref="EndReservation"/>, and unloads it. False while it is open, or loaded and not to be unloaded.</summary>
+    internal bool TryReserve(ObjectKey key, Func<CachedObject, bool> mayUnload)
     {
         CachedObject? target;
         lock (gate)
         {
             if (reserved.ContainsKey(key))
                 return false;
-            if (objects.TryGetValue(key, out target) && (!unload || target.Handles > 0 || !target.IsIdle))
+            if (objects.TryGetValue(key, out target) && (target.Handles > 0 || !mayUnload(target)))
                 return false;
             objects.Remove(key);
             reserved.Add(key, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -223,17 +226,24 @@ public sealed class BlockCache : IAsyncDisposable
 
     private void Stop()
     {
-        resources.Sealers.Drain();
-        resources.Writers.Close(StopLimit);
-        upkeep.Stop(StopLimit);
-        upkeep.Dispose();
-        resources.Index.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(1));
-        resources.Dispose();
-        Metadata.Dispose();
-        Ordinals.Dispose();
-        foreach (var item in Loaded())
-            item.Unload();
-        directoryLock.Dispose();
+        try
+        {
+            stallWatch.Dispose();
+            resources.Sealers.Drain();
+            resources.Writers.Close(StopLimit);
+            upkeep.Stop(StopLimit);
+            upkeep.Dispose();
+            resources.Index.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(1));
+            resources.Dispose();
+            Metadata.Dispose();
+            Ordinals.Dispose();
+            foreach (var item in Loaded())
+                item.Unload();
+        }
+        finally
+        {
+            directoryLock.Dispose();
+        }
     }
 }
 

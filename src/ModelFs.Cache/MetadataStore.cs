@@ -63,7 +63,9 @@ public sealed class MetadataStore : IDisposable
         if (file.Length < HeaderSize || BinaryPrimitives.ReadUInt64LittleEndian(file) != Magic)
             return null;
         var value = file.AsMemory(HeaderSize);
-        return BinaryPrimitives.ReadUInt64LittleEndian(file.AsSpan(8)) == Check(key, value.Span) ? value : null;
+        if (BinaryPrimitives.ReadUInt64LittleEndian(file.AsSpan(8)) != Check(key, value.Span))
+            return null;
+        return value;
     }
 
     private void Put(string kind, string path, byte[] file)

@@ -12,6 +12,11 @@ internal sealed class Upkeep : IDisposable
     /// <summary>What a <c>kill -9</c> may cost of an object that is not sealed.</summary>
     private static readonly TimeSpan CheckpointEvery = TimeSpan.FromSeconds(2);
 
+    /// <summary>How much the index may lag behind the last use of an object: eviction needs no more, and a warm cache writes next to nothing.</summary>
+    private static readonly TimeSpan LastUseGrain = TimeSpan.FromMinutes(10);
+
+    private static readonly TimeSpan LastUseGrainAtStop = TimeSpan.FromMinutes(1);
+
     /// <summary>Closed objects that stay loaded: reopened, they need no look into the index and no second verification.</summary>
     private const int IdleObjects = 256;
 
@@ -75,7 +80,7 @@ internal sealed class Upkeep : IDisposable
     {
         resources.Space.Refresh();
         resources.Space.SetIndexBytes(IndexBytes());
-        Survey.Run(resources, key => cache.TryReserve(key, unload: false), cache.EndReservation);
+        Survey.Run(resources, key => cache.TryReserve(key, static _ => false), cache.EndReservation);
         isSurveyed = !resources.Closing.IsCancellationRequested;
         resources.Space.MakeRoom();
     }
@@ -104,8 +109,7 @@ internal sealed class Upkeep : IDisposable
             return;
         foreach (var item in cache.Loaded())
         {
-            if (item.NeedsIndexing)
-                item.Index();
+            item.Index(stopping ? LastUseGrainAtStop : LastUseGrain);
         }
 
         Func<ObjectKey, uint?>? generations = isSurveyed ? resources.Catalog.GenerationOf : null;
@@ -122,10 +126,10 @@ internal sealed class Upkeep : IDisposable
                 item.Seal();
         }
 
-        var idle = loaded.Where(o => o.Handles == 0 && o.IsIdle).OrderByDescending(o => o.LastUse).Skip(IdleObjects).ToList();
+        var idle = loaded.Where(o => o is { Handles: 0, IsIdle: true, NeedsIndexing: false }).OrderByDescending(o => o.LastUse).Skip(IdleObjects).ToList();
         foreach (var item in idle)
         {
-            if (cache.TryReserve(item.Key, unload: true))
+            if (cache.TryReserve(item.Key, static o => o is { IsIdle: true, NeedsIndexing: false }))
                 cache.EndReservation(item.Key);
         }
     }

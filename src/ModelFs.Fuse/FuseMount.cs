@@ -18,12 +18,16 @@ public sealed class FuseMount : IAsyncDisposable
 
     private readonly KernelDevice device;
     private readonly ILogger logger;
-    private MountEntry? entry;
+
+    /// <summary>Null if the mount was gone from the table before it could be found there.</summary>
+    private readonly MountEntry? entry;
+    private readonly Lock gate = new();
     private Task? unmounting;
 
-    private FuseMount(string mountPoint, KernelDevice device, FuseSession session, ILogger logger)
+    private FuseMount(string mountPoint, MountEntry? entry, KernelDevice device, FuseSession session, ILogger logger)
     {
         MountPoint = mountPoint;
+        this.entry = entry;
         this.device = device;
         Session = session;
         this.logger = logger;
@@ -40,7 +44,8 @@ public sealed class FuseMount : IAsyncDisposable
     /// <summary>Mounts <paramref name="fileSystem"/>: <c>mount(2)</c> with CAP_SYS_ADMIN, else <c>fusermount3</c>. Returns when the mount answers.</summary>
     /// <param name="mountPoint">An empty directory; it is created if its parent exists. Dead mounts of the same type on it are detached.</param>
     /// <exception cref="FuseMountException">It says what is wrong with the mount point, the device or the helper, and what to do.</exception>
-    public static async Task<FuseMount> MountAsync(string mountPoint, FuseFileSystem fileSystem, FuseMountOptions options, ILoggerFactory logs, CancellationToken cancellation = default)
+    public static async Task<FuseMount> MountAsync(
+        string mountPoint, FuseFileSystem fileSystem, FuseMountOptions options, ILoggerFactory logs, CancellationToken cancellation = default)
     {
         options.Validate();
         ILogger logger = logs.CreateLogger<FuseMount>();
@@ -54,7 +59,11 @@ public sealed class FuseMount : IAsyncDisposable
         {
             await mount.DisposeAsync().ConfigureAwait(false);
             if (failure is TimeoutException)
-                throw new FuseMountException($"{mount.MountPoint}: the kernel did not begin the conversation within {HandshakeTimeout.TotalSeconds:0} s", failure);
+            {
+                throw new FuseMountException(
+                    $"{mount.MountPoint}: the kernel did not begin the conversation within {HandshakeTimeout.TotalSeconds:0} s", failure);
+            }
+
             throw;
         }
 
@@ -66,17 +75,16 @@ public sealed class FuseMount : IAsyncDisposable
     /// <summary>May be called more than once, and after somebody else has unmounted.</summary>
     public ValueTask DisposeAsync()
     {
-        lock (device)
-            unmounting ??= Task.Run(UnmountAsync);
-        return new ValueTask(unmounting);
+        lock (gate)
+            return new ValueTask(unmounting ??= Task.Run(UnmountAsync));
     }
 
     private static FuseMount Mount(string mountPoint, FuseFileSystem fileSystem, FuseMountOptions options, ILoggerFactory logs, ILogger logger)
     {
-        string path = Mounting.MountPoint.Prepare(mountPoint, options.FileSystemType, logger);
+        string path = MountPointCheck.Prepare(mountPoint, options.FileSystemType, logger);
         KernelDevice device = Mounter.Mount(path, options, logger);
         var session = new FuseSession(device, fileSystem, options, logs);
-        return new FuseMount(path, device, session, logger) { entry = MountTable.FindTop(MountTable.Read(), path) };
+        return new FuseMount(path, MountTable.FindTop(MountTable.Read(), path), device, session, logger);
     }
 
     private void SetReadAhead(int kibibytes)
@@ -109,7 +117,7 @@ public sealed class FuseMount : IAsyncDisposable
         if (entry is null || MountTable.FindTop(MountTable.Read(), MountPoint) != entry)
             return;
         // The numbers of an ended mount are given to the next one, so then only a dead mount can be this one.
-        if (!device.IsConnected && !Mounting.MountPoint.IsDead(MountPoint))
+        if (!device.IsConnected && !MountPointCheck.IsDead(MountPoint))
             return;
 
         try

@@ -46,8 +46,6 @@ public sealed class FuseRequest
     /// <summary>Whether the caller has been told to stop waiting, so that a cancelled handler means EINTR.</summary>
     internal bool IsInterrupted { get; private set; }
 
-    internal bool IsAnswered => Volatile.Read(ref answered) != 0;
-
     internal void Begin(in InHeader header, long started)
     {
         Unique = header.Unique;

@@ -31,7 +31,7 @@ public sealed class FuseSession
     private int readersLeft;
 
     /// <param name="time">The clock of deadlines; the system's by default.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; it is named.</exception>
+    /// <exception cref="ArgumentException">An option is outside its range; it is named.</exception>
     public FuseSession(IFuseDevice device, FuseFileSystem fileSystem, FuseMountOptions options, ILoggerFactory logs, TimeProvider? time = null)
     {
         options.Validate();
@@ -185,12 +185,12 @@ public sealed class FuseSession
         while (!completion.Task.Wait(period))
         {
             Pending!.Expire(options.RequestDeadline, expired);
-            foreach (ExpiredRequest request in expired)
-            {
-                Log.DeadlinePassed(logger, request.Opcode, request.Node, request.Age);
-                replies.Error(request.Unique, Errno.EIO);
-            }
 
+            // All callers first: a log that is slow or stuck must not keep them.
+            foreach (ExpiredRequest request in expired)
+                replies.Error(request.Unique, Errno.EIO);
+            foreach (ExpiredRequest request in expired)
+                Log.DeadlinePassed(logger, request.Opcode, request.Node, request.Age);
             expired.Clear();
         }
     }

@@ -181,4 +181,25 @@ public sealed class SourceTests
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => task);
         handles.ForEach(h => h.Dispose());
     }
+
+    [Fact]
+    public async Task Read_ahead_that_hangs_does_not_starve_a_reader_who_waits()
+    {
+        await using var test = await TestCache.OpenAsync();
+        byte[] content = TestContent.Make("sequential", 100 * Block);
+        var never = new TaskCompletionSource();
+        // The second block is answered, what is read ahead after it never is.
+        var source = new TestSource(content) { OnRead = position => position < 2 * Block ? Task.CompletedTask : never.Task };
+        var handles = Enumerable.Range(0, 40).Select(i => test.Open($"sequential {i}", content, source)).ToList();
+        foreach (var handle in handles)
+        {
+            await handle.ExpectAsync(content, 0, Block);
+            await handle.ExpectAsync(content, Block, Block);
+        }
+
+        byte[] fine = TestContent.Make("fine", 8 * Block);
+        using (var handle = test.Open("fine", fine, new TestSource(fine)))
+            await handle.ExpectAllAsync(fine);
+        handles.ForEach(h => h.Dispose());
+    }
 }

@@ -5,7 +5,7 @@ using ModelFs.Testing.Http;
 namespace ModelFs.Registries.Tests;
 
 /// <summary>Who we say we are: as MLflow's own client reads it, and never to anybody else.</summary>
-public sealed class CredentialsTests : IAsyncDisposable
+public sealed class CredentialsTests : IAsyncLifetime
 {
     private const string Search = ScriptedModel.Api + "registered-models/search";
     private const string User = "MLFLOW_TRACKING_USERNAME";
@@ -18,7 +18,9 @@ public sealed class CredentialsTests : IAsyncDisposable
 
     public CredentialsTests() => server.OnJson(Search, "{}");
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         await server.DisposeAsync();
         home.Dispose();
@@ -88,8 +90,9 @@ public sealed class CredentialsTests : IAsyncDisposable
     [InlineData(401, new[] { User }, $"{User} is set without {Password}")]
     public async Task A_refusal_is_denied_and_logged_once_with_the_variable(int status, string[] variables, string source)
     {
-        server.On(Search, exchange => exchange.RespondAsync(status, "You are not authenticated.", "text/html", ("WWW-Authenticate", "Basic realm=\"mlflow\"")));
-        await using var registry = TestRegistry.At(server.Uri, logs, [.. variables.Select(name => (name, "canary-7f3a")), ("HOME", home.Path)]);
+        server.On(Search, exchange => exchange.RespondAsync(
+            status, "You are not authenticated.", "text/html", ("WWW-Authenticate", "Basic realm=\"mlflow\"")));
+        await using var registry = TestRegistry.At(server.Uri, logs, [.. variables.Select(name => (name, "canary")), ("HOME", home.Path)]);
         var error = await registry.PingAsync(default).MustFail(RegistryErrorKind.Denied);
         await registry.PingAsync(default).MustFail(RegistryErrorKind.Denied);
         Assert.Contains(source, error.Message, StringComparison.Ordinal);
@@ -114,7 +117,8 @@ public sealed class CredentialsTests : IAsyncDisposable
     [Fact]
     public async Task What_the_server_says_of_its_refusal_is_passed_on()
     {
-        server.On(Search, exchange => exchange.RespondAsync(403, "Invalid Host header - possible DNS rebinding attack detected", "text/plain"));
+        server.On(Search, exchange => exchange.RespondAsync(
+            403, "Invalid Host header - possible DNS rebinding attack detected", "text/plain"));
         await using var registry = TestRegistry.At(server.Uri);
         var error = await registry.PingAsync(default).MustFail(RegistryErrorKind.Denied);
         Assert.Contains("Invalid Host header", error.Message, StringComparison.Ordinal);
@@ -124,7 +128,7 @@ public sealed class CredentialsTests : IAsyncDisposable
     public async Task Secrets_are_in_no_message_and_no_log_even_when_the_server_repeats_them()
     {
         const string Canary = "canary p@ss/7f3a";
-        var padding = new string('.', 140); // so that the limit of what is shown falls into the secret
+        var padding = new string('.', 150); // so that the limit of what is shown falls into the secret
         Task RepeatAsync(RawExchange exchange, int status) => exchange.RespondAsync(
             status,
             $$"""{"error_code":"BAD_REQUEST","message":"you sent {{exchange.Request.Header("Authorization")}}{{padding}}{{Canary}}"}""");
@@ -173,6 +177,7 @@ public sealed class CredentialsTests : IAsyncDisposable
     }
 
     [Fact]
-    public void Insecure_TLS_and_a_bundle_of_certificates_exclude_each_other() => Assert.Throws<RegistryConfigurationException>(() => TestRegistry.At(
-        server.Uri, null, ("MLFLOW_TRACKING_INSECURE_TLS", "true"), ("MLFLOW_TRACKING_SERVER_CERT_PATH", "/nowhere/ca.pem")));
+    public void Insecure_TLS_and_a_bundle_of_certificates_exclude_each_other() =>
+        Assert.Throws<RegistryConfigurationException>(() => TestRegistry.At(
+            server.Uri, null, ("MLFLOW_TRACKING_INSECURE_TLS", "true"), ("MLFLOW_TRACKING_SERVER_CERT_PATH", "/nowhere/ca.pem")));
 }

@@ -5,19 +5,24 @@ using ModelFs.Testing.Http;
 namespace ModelFs.Registries.Tests;
 
 /// <summary>Bytes: an answer is used only if it is what was asked for, and a body only as far as it is due.</summary>
-public sealed class HostileContentTests : IAsyncDisposable
+public sealed class HostileContentTests : IAsyncLifetime
 {
     private static readonly byte[] Content = [.. Enumerable.Range(0, 200).Select(i => (byte)i)];
     private readonly ShiftedTime time = new();
     private readonly ScriptedModel model;
 
-    public HostileContentTests() => model = new ScriptedModel(time: time, change: options => options with { StallTimeout = TimeSpan.FromMilliseconds(300) });
+    public HostileContentTests() =>
+        model = new ScriptedModel(time: time, change: options => options with { StallTimeout = TimeSpan.FromMilliseconds(300) });
 
-    public ValueTask DisposeAsync() => model.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
 
-    private void Answer(int status, int from, int count, string? range, params (string, string)[] headers) => model.Server.On(
-        "/", exchange => exchange.RespondAsync(
-            status, Content[from..(from + count)], [.. headers, .. range is null ? Array.Empty<(string, string)>() : [("Content-Range", range)]]));
+    public Task DisposeAsync() => model.DisposeAsync().AsTask();
+
+    private void Answer(int status, int from, int count, string? range, params (string, string)[] headers)
+    {
+        if (range is not null) headers = [.. headers, ("Content-Range", range)];
+        model.Server.On("/", exchange => exchange.RespondAsync(status, Content[from..(from + count)], headers));
+    }
 
     private static async Task<byte[]> AllAsync(ContentStream content)
     {
@@ -192,8 +197,8 @@ public sealed class HostileContentTests : IAsyncDisposable
         {
             var parts = exchange.Request.Header("Range")!["bytes=".Length..].Split('-').Select(long.Parse).ToArray();
             var large = exchange.Request.Path.EndsWith("large", StringComparison.Ordinal);
-            return exchange.RespondAsync(
-                206, Content[..(int)(parts[1] - parts[0] + 1)], ("Content-Range", $"bytes {parts[0]}-{parts[1]}/{(large ? 1L << 40 : 200)}"));
+            var range = $"bytes {parts[0]}-{parts[1]}/{(large ? 1L << 40 : 200)}";
+            return exchange.RespondAsync(206, Content[..(int)(parts[1] - parts[0] + 1)], ("Content-Range", range));
         });
         Assert.Equal(Content, await AllAsync(await model.OpenAsync(0, 200, 200, "small").Must()));
         Assert.Equal(Content[..100], await AllAsync(await model.OpenAsync(1L << 39, 100, 1L << 40, "large").Must()));
@@ -222,7 +227,7 @@ public sealed class HostileContentTests : IAsyncDisposable
     [Fact]
     public async Task A_missing_file_is_not_asked_for_again_and_again()
     {
-        model.Server.On("/", exchange => exchange.RespondAsync(500, """{"error_code":"INTERNAL_ERROR","message":"[Errno 2] No such file or directory"}"""));
+        model.Server.OnJson("/", """{"error_code":"INTERNAL_ERROR","message":"[Errno 2] No such file or directory"}""", status: 500);
         await model.OpenAsync(0, 10, 200).MustFail(RegistryErrorKind.NotFound);
         Assert.Equal(2, model.Server.Requests.Count);
     }

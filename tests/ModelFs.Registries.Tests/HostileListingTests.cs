@@ -4,14 +4,16 @@ using ModelFs.Registries.Tests.Support;
 namespace ModelFs.Registries.Tests;
 
 /// <summary>Answers that make no sense or mean harm are refused, whole, and said.</summary>
-public sealed class HostileListingTests : IAsyncDisposable
+public sealed class HostileListingTests : IAsyncLifetime
 {
     private readonly CapturedLogs logs = new();
     private readonly ScriptedModel model;
 
     public HostileListingTests() => model = new ScriptedModel(logs);
 
-    public ValueTask DisposeAsync() => model.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => model.DisposeAsync().AsTask();
 
     [Theory]
     [InlineData("../x")]

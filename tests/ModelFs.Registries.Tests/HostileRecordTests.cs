@@ -3,13 +3,15 @@ using ModelFs.Registries.Tests.Support;
 namespace ModelFs.Registries.Tests;
 
 /// <summary>Models, versions and aliases: pages, names and numbers that a server should not send.</summary>
-public sealed class HostileRecordTests : IAsyncDisposable
+public sealed class HostileRecordTests : IAsyncLifetime
 {
     private const string Models = ScriptedModel.Api + "registered-models/search";
     private const string Versions = ScriptedModel.Api + "model-versions/search";
     private readonly ScriptedModel model = new();
 
-    public ValueTask DisposeAsync() => model.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => model.DisposeAsync().AsTask();
 
     [Fact]
     public async Task Pages_are_followed_to_the_last_and_prompts_are_left_out()
@@ -57,12 +59,16 @@ public sealed class HostileRecordTests : IAsyncDisposable
     }
 
     [Theory]
-    [InlineData(".."), InlineData("team/model:v1"), InlineData("ünïcode-模型"), InlineData("trailing "), InlineData("a%2Fb"), InlineData("😀")]
+    [InlineData("..")]
+    [InlineData("team/model:v1")]
+    [InlineData("ünïcode-模型")]
+    [InlineData("trailing ")]
+    [InlineData("a%2Fb")]
+    [InlineData("😀")]
     public async Task Awkward_names_are_names(string name)
     {
-        model.Server.OnJson(
-            ScriptedModel.Api + "registered-models/get",
-            System.Text.Json.JsonSerializer.Serialize(new { registered_model = new { name, aliases = new[] { new { alias = "1", version = "2" } } } }));
+        var answer = new { registered_model = new { name, aliases = new[] { new { alias = "1", version = "2" } } } };
+        model.Server.OnJson(ScriptedModel.Api + "registered-models/get", System.Text.Json.JsonSerializer.Serialize(answer));
         var found = await model.Registry.GetModelAsync(name, default).Must();
         Assert.Equal((name, "2"), (found.Name, found.Aliases["1"]));
         Assert.Equal(name, model.Server.Requests.Single().Parameter("name"));
@@ -89,7 +95,9 @@ public sealed class HostileRecordTests : IAsyncDisposable
         model.Server.OnJson(
             ScriptedModel.Api + "registered-models/get",
             """{"registered_model":{"name":"m","tags":[{"key":"mlflow.prompt.is_prompt","value":"true"}]}}""");
-        model.Server.OnJson(ScriptedModel.Api + "model-versions/get", """{"model_version":{"name":"m","version":"1","status":"READY","source":"dummy-source"}}""");
+        model.Server.OnJson(
+            ScriptedModel.Api + "model-versions/get",
+            """{"model_version":{"name":"m","version":"1","status":"READY","source":"dummy-source"}}""");
         await model.Registry.GetModelAsync("m", default).MustFail(RegistryErrorKind.NotFound);
         await model.Registry.GetVersionAsync("m", "1", default).MustFail(RegistryErrorKind.NotFound);
     }

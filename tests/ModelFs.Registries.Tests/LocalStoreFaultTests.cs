@@ -64,7 +64,8 @@ public sealed class LocalStoreFaultTests : IDisposable
         await using var registry = Registry();
         var manifest = (await ManifestAsync(registry)).Must();
         Assert.Equal(paths, manifest.Files.Select(file => file.Path));
-        foreach (var file in manifest.Files) Assert.Equal("content"u8.ToArray(), await registry.ReadAsync(manifest, file.Path, 0, file.Size!.Value));
+        foreach (var file in manifest.Files)
+            Assert.Equal("content"u8.ToArray(), await registry.ReadAsync(manifest, file.Path, 0, file.Size!.Value));
         return manifest;
     }
 
@@ -148,7 +149,10 @@ public sealed class LocalStoreFaultTests : IDisposable
     public async Task Many_models_come_in_pages()
     {
         Create("mlflow-artifacts:/x");
-        Execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) INSERT INTO registered_models SELECT printf('n%04d', i), 1, 1 FROM n");
+        Execute("""
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+            INSERT INTO registered_models SELECT printf('n%04d', i), 1, 1 FROM n
+            """);
         await using var registry = Registry();
         Assert.Equal(2501, (await registry.AllModelsAsync()).DistinctBy(model => model.Name).Count());
     }

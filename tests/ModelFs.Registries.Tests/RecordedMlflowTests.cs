@@ -32,10 +32,12 @@ public sealed class RecordedMlflowTests
         var recorded = JsonNode.Parse(File.ReadAllBytes(Fixtures.PathOf("mlflow", "recorded", directory, name + ".json")))!;
         await using var server = new RecordedMlflow(flavour);
         // The handler's own parser would take "%2e%2e" for "..", and the recording did not.
-        using var request = new HttpRequestMessage(
-            new HttpMethod((string)recorded["request"]!["method"]!),
-            new Uri(server.Uri.GetLeftPart(UriPartial.Authority) + recorded["request"]!["path"], new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
-        foreach (var (header, value) in recorded["request"]!["headers"]!.AsObject()) request.Headers.TryAddWithoutValidation(header, (string)value!);
+        var asked = recorded["request"]!;
+        var target = new Uri(
+            server.Uri.GetLeftPart(UriPartial.Authority) + asked["path"],
+            new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        using var request = new HttpRequestMessage(new HttpMethod((string)asked["method"]!), target);
+        foreach (var (header, value) in asked["headers"]!.AsObject()) request.Headers.TryAddWithoutValidation(header, (string)value!);
         if (name is "runs-get" or "bad-host-api" or "bad-host" or "host-private-ip")
         {
             Assert.Equal(name == "runs-get", (int)(await Client.SendAsync(request, default)).StatusCode == 599);

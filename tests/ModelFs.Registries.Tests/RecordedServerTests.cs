@@ -164,6 +164,8 @@ public sealed class RecordedServerTests : IAsyncLifetime
         await using var registry = TestRegistry.At(servers[flavour].Uri);
         var manifest = await registry.ManifestAsync("iris", "2");
         var expected = servers[flavour].Models.Single(model => model.Name == "iris").Versions["2"];
+        // One for the run itself and one for each of four directories.
+        Assert.Equal(5, servers[flavour].Requests.Count(served => served.Request.Path.EndsWith("/artifacts/list", StringComparison.Ordinal)));
         Assert.Equal(expected.Files.Select(file => (file.Path, (long?)file.Size)), manifest.Files.Select(file => (file.Path, file.Size)));
     }
 

@@ -6,7 +6,7 @@ using ModelFs.Testing.Http;
 namespace ModelFs.Registries.Tests;
 
 /// <summary>A registry may send us elsewhere, but not with our credentials, and not into the house.</summary>
-public sealed class RedirectTests : IAsyncDisposable
+public sealed class RedirectTests : IAsyncLifetime
 {
     private readonly (string, string)[] environment =
         [("MLFLOW_TRACKING_USERNAME", "ann"), ("MLFLOW_TRACKING_PASSWORD", "secret"), ("MLFLOW_WORKSPACE", "team")];
@@ -16,7 +16,9 @@ public sealed class RedirectTests : IAsyncDisposable
 
     public RedirectTests() => model = new ScriptedModel(environment: environment);
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         await model.DisposeAsync();
         await other.DisposeAsync();

@@ -41,7 +41,8 @@ public sealed class RegistryFactoryTests
         Assert.Contains("stallTimeout", Refused(options with { StallTimeout = -TimeSpan.FromSeconds(1) }), StringComparison.Ordinal);
         Assert.Contains("artifactRoots", Refused(options with { ArtifactRoots = ["relative"] }), StringComparison.Ordinal);
         Assert.Contains("artifactsDestination", Refused(options with { ArtifactsDestination = "/x" }), StringComparison.Ordinal);
-        Assert.Contains("artifactsDestination", Refused(TestRegistry.Options("sqlite:////x.db") with { ArtifactsDestination = "s3://x" }), StringComparison.Ordinal);
+        var store = TestRegistry.Options("sqlite:////x.db");
+        Assert.Contains("artifactsDestination", Refused(store with { ArtifactsDestination = "s3://x" }), StringComparison.Ordinal);
         Assert.Contains("uri", Refused(TestRegistry.Options("sqlite:///")), StringComparison.Ordinal);
     }
 

@@ -7,17 +7,22 @@ using ModelFs.Testing.Http;
 namespace ModelFs.Registries.Tests;
 
 /// <summary>An origin that fails, for a while or for good. Waits are real and short; no test asserts how fast anything is.</summary>
-public sealed class ResilienceTests : IAsyncDisposable
+public sealed class ResilienceTests : IAsyncLifetime
 {
     private const string Search = ScriptedModel.Api + "registered-models/search";
     private readonly MisbehavingServer server = new();
     private readonly CapturedLogs logs = new();
 
-    public ValueTask DisposeAsync() => server.DisposeAsync();
+    public Task InitializeAsync() => Task.CompletedTask;
 
-    private IModelRegistry Registry(double attempt = 5, double total = 20, Uri? uri = null) => TestRegistry.With(
-        TestRegistry.Options((uri ?? server.Uri).AbsoluteUri) with { AttemptTimeout = TimeSpan.FromSeconds(attempt), TotalTimeout = TimeSpan.FromSeconds(total) },
-        logs);
+    public Task DisposeAsync() => server.DisposeAsync().AsTask();
+
+    private IModelRegistry Registry(double attempt = 5, double total = 20, Uri? uri = null)
+    {
+        var options = TestRegistry.Options((uri ?? server.Uri).AbsoluteUri);
+        return TestRegistry.With(
+            options with { AttemptTimeout = TimeSpan.FromSeconds(attempt), TotalTimeout = TimeSpan.FromSeconds(total) }, logs);
+    }
 
     [Theory]
     [InlineData(408), InlineData(429), InlineData(502), InlineData(503), InlineData(504)]
@@ -167,7 +172,8 @@ public sealed class ResilienceTests : IAsyncDisposable
         server.OnJson(Search, "{}");
         await using var registry = Registry();
         var version = new ModelVersion("m", "1", DateTimeOffset.UnixEpoch, "mlflow-artifacts:/x");
-        for (var i = 0; i < 10; i++) await registry.OpenAsync(version, new ManifestFile("f", 10), 0, 10, default).MustFail(RegistryErrorKind.NotFound);
+        for (var i = 0; i < 10; i++)
+            await registry.OpenAsync(version, new ManifestFile("f", 10), 0, 10, default).MustFail(RegistryErrorKind.NotFound);
         await registry.PingAsync(default).Must();
     }
 

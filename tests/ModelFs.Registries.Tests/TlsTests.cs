@@ -8,7 +8,7 @@ using ModelFs.Testing.Http;
 namespace ModelFs.Registries.Tests;
 
 /// <summary>A server with a certificate of an authority that nobody knows.</summary>
-public sealed class TlsTests : IAsyncDisposable
+public sealed class TlsTests : IAsyncLifetime
 {
     private readonly TemporaryDirectory directory = new();
     private readonly X509Certificate2 authority;
@@ -34,7 +34,9 @@ public sealed class TlsTests : IAsyncDisposable
         server.OnJson("/", "{}");
     }
 
-    public async ValueTask DisposeAsync()
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
     {
         await server.DisposeAsync();
         directory.Dispose();

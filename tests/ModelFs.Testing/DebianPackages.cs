@@ -55,12 +55,16 @@ public static class DebianPackages
         var (code, output) = Execute(program, arguments);
         if (code != 0)
             throw new InvalidOperationException(
-                $"`{program} {string.Join(' ', arguments)}` ended with {code}. The tests need these packages; install them as root.\n{output}");
+                $"`{program} {string.Join(' ', arguments)}` ended with {code}. "
+                + $"The tests need these packages; install them as root.\n{output}");
     }
 
     private static (int Code, string Output) Execute(string program, string[] arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
         start.Environment["DEBIAN_FRONTEND"] = "noninteractive";
         Process process;
         try
@@ -69,7 +73,8 @@ public static class DebianPackages
         }
         catch (System.ComponentModel.Win32Exception e)
         {
-            throw new InvalidOperationException($"{program} cannot be started ({e.Message}): is this a Debian? The tests need its packages.", e);
+            throw new InvalidOperationException(
+                $"{program} cannot be started ({e.Message}): is this a Debian? The tests need its packages.", e);
         }
 
         using (process)

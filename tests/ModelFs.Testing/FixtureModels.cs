@@ -10,7 +10,9 @@ public sealed record FixtureFile(string Path, long Size, ulong? Seed, byte[]? Co
     private string? sha256 = StatedSha256;
 
     /// <summary>As the fixture states it, else computed, once.</summary>
-    public string Sha256 => sha256 ??= Seed is { } seed ? FormulaContent.Sha256(Size, seed) : Convert.ToHexStringLower(SHA256.HashData(Content!));
+    public string Sha256 => sha256 ??= Seed is { } seed
+        ? FormulaContent.Sha256(Size, seed)
+        : Convert.ToHexStringLower(SHA256.HashData(Content!));
 
     public byte[] Bytes(long offset, int count)
     {
@@ -21,7 +23,8 @@ public sealed record FixtureFile(string Path, long Size, ulong? Seed, byte[]? Co
 
 /// <param name="Root">Where the files lie below the artifacts directory: <c>1/&lt;run&gt;/artifacts/model</c>.</param>
 /// <param name="Files">Those that the fixture states. Of logged models that is one of several.</param>
-public sealed record FixtureVersion(string Model, string Version, string? Run, string Source, string Root, IReadOnlyList<FixtureFile> Files);
+public sealed record FixtureVersion(
+    string Model, string Version, string? Run, string Source, string Root, IReadOnlyList<FixtureFile> Files);
 
 public sealed record FixtureModel(
     string Name, IReadOnlyDictionary<string, FixtureVersion> Versions, IReadOnlyDictionary<string, string> Aliases);

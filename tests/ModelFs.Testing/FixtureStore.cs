@@ -28,13 +28,15 @@ public sealed record FixtureStore(string Directory, string Database, IReadOnlyLi
 
         await using var written = File.OpenRead(path);
         var sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(written));
-        if (sha256 != file.StatedSha256) throw new InvalidDataException($"{path} has the SHA-256 {sha256}; the manifest says {file.StatedSha256}.");
+        if (sha256 != file.StatedSha256)
+            throw new InvalidDataException($"{path} has the SHA-256 {sha256}; the manifest says {file.StatedSha256}.");
     }
 
     private static void Copy(string from, string to)
     {
         System.IO.Directory.CreateDirectory(to);
-        foreach (var directory in System.IO.Directory.EnumerateDirectories(from)) Copy(directory, Path.Join(to, Path.GetFileName(directory)));
+        foreach (var directory in System.IO.Directory.EnumerateDirectories(from))
+            Copy(directory, Path.Join(to, Path.GetFileName(directory)));
         foreach (var file in System.IO.Directory.EnumerateFiles(from)) File.Copy(file, Path.Join(to, Path.GetFileName(file)));
     }
 }

@@ -3,7 +3,8 @@ using System.Security.Cryptography;
 
 namespace ModelFs.Testing;
 
-/// <summary>The content of large test files: little-endian words <c>w[i] = (i * 0x9E3779B97F4A7C15 + seed) mod 2^64</c>, at any offset.</summary>
+/// <summary>The content of large test files, at any offset: little-endian words <c>w[i] = (i * 0x9E3779B97F4A7C15 + seed) mod 2^64</c>.
+/// </summary>
 public static class FormulaContent
 {
     private const ulong Step = 0x9E3779B97F4A7C15;

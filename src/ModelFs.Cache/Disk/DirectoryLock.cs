@@ -16,14 +16,12 @@ internal sealed class DirectoryLock : IDisposable
 
     private readonly SafeFileHandle indexLock;
     private readonly SafeFileHandle ownerFile;
-    private readonly string ownerPath;
     private readonly string self;
 
-    private DirectoryLock(SafeFileHandle indexLock, SafeFileHandle ownerFile, string ownerPath, string self)
+    private DirectoryLock(SafeFileHandle indexLock, SafeFileHandle ownerFile, string self)
     {
         this.indexLock = indexLock;
         this.ownerFile = ownerFile;
-        this.ownerPath = ownerPath;
         this.self = self;
     }
 
@@ -34,8 +32,7 @@ internal sealed class DirectoryLock : IDisposable
         var indexLock = Take(Path.Combine(indexDirectory, "lock"), indexDirectory);
         try
         {
-            string ownerPath = Path.Combine(directory, "owner");
-            var ownerFile = Take(ownerPath, directory);
+            var ownerFile = Take(Path.Combine(directory, "owner"), directory);
             try
             {
                 string former = ReadText(ownerFile);
@@ -48,7 +45,7 @@ internal sealed class DirectoryLock : IDisposable
 
                 WriteText(indexLock, self);
                 WriteText(ownerFile, self);
-                return new DirectoryLock(indexLock, ownerFile, ownerPath, self);
+                return new DirectoryLock(indexLock, ownerFile, self);
             }
             catch
             {
@@ -66,7 +63,7 @@ internal sealed class DirectoryLock : IDisposable
     /// <summary>Says that we live. Null, or who owns the directory now.</summary>
     public string? Beat(TimeProvider time)
     {
-        string current = File.ReadAllText(ownerPath);
+        string current = ReadText(ownerFile);
         if (current != self)
             return current;
         File.SetLastWriteTimeUtc(ownerFile, time.GetUtcNow().UtcDateTime);
@@ -92,7 +89,7 @@ internal sealed class DirectoryLock : IDisposable
 
     private static SafeFileHandle Take(string path, string directory)
     {
-        var handle = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        var handle = Linux.OpenLockFile(path);
         if (Linux.TryLock((int)handle.DangerousGetHandle()))
             return handle;
         string owner = ReadText(handle);

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace ModelFs.Cache.Disk;
 
@@ -15,6 +16,8 @@ internal static class Linux
     private const int LockExclusive = 2;
     private const int LockNonBlocking = 4;
     private const int OpenDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
+    private const int OpenLock = 2 | 0x40 | 0x80000; // O_RDWR | O_CREAT | O_CLOEXEC
+    private const int ModeOfLock = 0x1A4; // 0644
     private const int AtEmptyPath = 0x1000;
     private const uint StatxBasic = 0x7ff;
 
@@ -63,7 +66,7 @@ internal static class Linux
     private static extern int flock(int fd, int operation);
 
     [DllImport("libc", SetLastError = true)]
-    private static extern int open(ref byte path, int flags);
+    private static extern int open(ref byte path, int flags, int mode);
 
     [DllImport("libc")]
     private static extern int close(int fd);
@@ -74,12 +77,19 @@ internal static class Linux
     /// <summary>0, or the errno.</summary>
     public static int SyncData(int fd) => fdatasync(fd) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
+    /// <summary>Opens a file to be locked. .NET's own way takes a shared lock, which a holder's exclusive one refuses before anybody can read who that is.</summary>
+    public static SafeFileHandle OpenLockFile(string path)
+    {
+        int fd = open(ref Terminated(path)[0], OpenLock, ModeOfLock);
+        return fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw Error($"open {path}");
+    }
+
     public static bool TryLock(int fd) => flock(fd, LockExclusive | LockNonBlocking) == 0;
 
     /// <summary>Makes the names in a directory durable.</summary>
     public static void SyncDirectory(string path)
     {
-        int fd = open(ref Terminated(path)[0], OpenDirectory);
+        int fd = open(ref Terminated(path)[0], OpenDirectory, 0);
         if (fd < 0)
             throw Error($"open {path}");
         int result = fsync(fd);

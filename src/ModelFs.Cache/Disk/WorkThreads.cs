@@ -12,14 +12,17 @@ internal sealed class WorkThreads : IDisposable
 {
     private readonly Queue<IWork> queue = new();
     private readonly Thread[] threads;
+    private readonly long[] begun;
     private bool closed;
 
     public WorkThreads(string name, int count)
     {
         threads = new Thread[count];
+        begun = new long[count];
         for (int i = 0; i < count; i++)
         {
-            threads[i] = new Thread(Loop) { IsBackground = true, Name = $"modelfs-{name}-{i}" };
+            int number = i;
+            threads[i] = new Thread(() => Loop(number)) { IsBackground = true, Name = $"modelfs-{name}-{i}" };
             threads[i].Start();
         }
     }
@@ -51,6 +54,22 @@ internal sealed class WorkThreads : IDisposable
         return null;
     });
 
+    /// <summary>How long the slowest piece of work has been running by now.</summary>
+    public TimeSpan LongestRun
+    {
+        get
+        {
+            long oldest = 0;
+            for (int i = 0; i < begun.Length; i++)
+            {
+                if (Volatile.Read(ref begun[i]) is var start and not 0)
+                    oldest = Math.Max(oldest, Environment.TickCount64 - start);
+            }
+
+            return TimeSpan.FromMilliseconds(oldest);
+        }
+    }
+
     /// <summary>Takes what has not begun out of the queue.</summary>
     public List<IWork> Drain()
     {
@@ -80,7 +99,7 @@ internal sealed class WorkThreads : IDisposable
         }
     }
 
-    private void Loop()
+    private void Loop(int number)
     {
         while (true)
         {
@@ -97,7 +116,9 @@ internal sealed class WorkThreads : IDisposable
                 work = queue.Dequeue();
             }
 
+            Volatile.Write(ref begun[number], Environment.TickCount64);
             work.Run();
+            Volatile.Write(ref begun[number], 0);
         }
     }
 

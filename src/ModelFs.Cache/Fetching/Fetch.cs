@@ -102,7 +102,7 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
             if (stream.Offset != offset && stream.Offset != 0)
                 return new Outcome(Linux.EIO, $"asked for byte {offset}, the source answered from byte {stream.Offset}");
             if (stream.Offset != offset && !plan.BecomeStream(this))
-                return new Outcome(Linux.EIO, "the source no longer answers ranges", MayRetry: true);
+                return default; // Its readers look again, and find that the others have to end first.
             if (offset > 0 && stream.Offset == offset)
                 plan.ConfirmRanges();
             try

@@ -186,14 +186,14 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         }
     }
 
-    /// <summary>The source answers from byte 0 to the end, whatever it is asked. False when other fetches still run: one stream, never two.</summary>
+    /// <summary>The source answers from byte 0 to the end, whatever it is asked. False while other fetches still run: one stream, never two.</summary>
     public bool BecomeStream(Fetch fetch)
     {
         lock (gate)
         {
+            ranges = false;
             if (fetches.Count > 1)
                 return false;
-            ranges = false;
             fetch.End = int.MaxValue;
             return true;
         }

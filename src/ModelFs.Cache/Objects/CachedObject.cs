@@ -20,6 +20,7 @@ internal sealed class CachedObject
     public const long MaxSize = 1L << 46;
 
     private readonly Lock gate = new();
+    private readonly Lock indexing = new();
     private readonly BlockMap map = new();
     private readonly FetchPlan plan;
     private readonly ReadAhead readAhead = new();
@@ -30,7 +31,9 @@ internal sealed class CachedObject
     private TaskCompletionSource changed = NewSignal();
     private TaskCompletionSource<int>? sealing;
     private bool isCompleting;
+    private bool isUnloaded;
     private long lastUse;
+    private long indexedUse;
 
     public CachedObject(ObjectDescriptor descriptor, IObjectSource source, CacheResources resources)
     {
@@ -83,16 +86,17 @@ internal sealed class CachedObject
         }
     }
 
-    /// <summary>Nothing but memory would be lost with it.</summary>
+    /// <summary>Nothing is being done with it.</summary>
     public bool IsIdle
     {
         get
         {
             lock (gate)
-                return ready.IsCompleted && plan.IsIdle && !Disk.IsDirty && sealing is null && !isCompleting;
+                return ready.IsCompleted && plan.IsIdle && sealing is null && !isCompleting;
         }
     }
 
+    /// <summary>Blocks were written that the index does not know.</summary>
     public bool NeedsIndexing
     {
         get
@@ -120,7 +124,8 @@ internal sealed class CachedObject
     public void PrepareAgain() => ready = LookAgainAsync(ready);
 
     /// <summary>The view of what the loader found. Called once, before anybody reads.</summary>
-    public void Adopt(long size, uint generation, ReadOnlySpan<bool> present, ReadOnlySpan<ulong> checksums, bool @sealed)
+    /// <param name="usedBefore">When the index says that it was used last, in milliseconds since 1970.</param>
+    public void Adopt(long size, uint generation, ReadOnlySpan<bool> present, ReadOnlySpan<ulong> checksums, bool @sealed, long usedBefore = 0)
     {
         lock (gate)
         {
@@ -134,6 +139,7 @@ internal sealed class CachedObject
             }
 
             isSealed = @sealed;
+            indexedUse = usedBefore;
         }
     }
 
@@ -270,6 +276,16 @@ internal sealed class CachedObject
             plan.Written(block);
     }
 
+    /// <summary>The writer is done with a block, whether it is on disk now or not.</summary>
+    public void Written(InflightBlock block, bool isStored)
+    {
+        if (!isStored)
+            Resources.Metrics.AddUnstored();
+        plan.Written(block);
+        Seal();
+        Signal();
+    }
+
     public void FetchEnded() => Signal();
 
     public void SizeLearned() => Signal();
@@ -291,11 +307,19 @@ internal sealed class CachedObject
         _ = Resources.Index.PutAsync(Key, Record(), []);
     }
 
-    /// <summary>Brings what was written to the disk, then tells the index.</summary>
-    public void Index()
+    /// <summary>Brings what was written to the disk, then tells the index; also of its last use, when the index is late by more than <paramref name="grain"/>.</summary>
+    public void Index(TimeSpan grain)
     {
-        if (Disk.Flush() is { Count: > 0 } blocks)
+        lock (indexing)
+        {
+            if (isUnloaded || (!NeedsIndexing && (map.PresentCount == 0 || LastUse - indexedUse < grain.TotalMilliseconds)))
+                return;
+            var blocks = Disk.Flush();
+            if (map.PresentCount == 0)
+                return;
+            indexedUse = LastUse;
             _ = Resources.Index.PutAsync(Key, Record(), blocks);
+        }
     }
 
     public ObjectRecord Record()
@@ -331,6 +355,9 @@ internal sealed class CachedObject
 
     public void Unload()
     {
+        // Whoever removes the object next must not find it in the index again.
+        lock (indexing)
+            isUnloaded = true;
         plan.Clear();
         Disk.Dispose();
         hash?.Dispose();
@@ -512,24 +539,4 @@ internal sealed class CachedObject
 
     /// <param name="Count">Bytes; for <see cref="StepKind.Fail"/> the errno.</param>
     private readonly record struct Step(StepKind Kind, int Count = 0, InflightBlock? Block = null, InflightBlock.Waiter? Waiter = null);
-
-    private sealed class WriteJob(CachedObject owner, InflightBlock block) : IWork
-    {
-        public void Run()
-        {
-            try
-            {
-                if (!owner.Disk.TryWrite(block, block.Buffer.AsSpan(0, owner.map.LengthOf(block.Number))))
-                    owner.Resources.Metrics.AddUnstored();
-            }
-            catch (Exception e)
-            {
-                Log.Unexpected(owner.Resources.Log, e, "storing a block");
-            }
-
-            owner.plan.Written(block);
-            owner.Seal();
-            owner.Signal();
-        }
-    }
 }

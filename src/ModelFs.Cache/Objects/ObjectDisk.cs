@@ -34,7 +34,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     public bool TryWrite(InflightBlock block, ReadOnlySpan<byte> data)
     {
         ulong checksum = BlockChecksum.Compute(data);
-        if (!Resources.Health.MayTry())
+        if (Resources.Health.TryBegin() is not { } attempt)
             return false;
         if (!Resources.Space.Admit(data.Length))
         {
@@ -65,7 +65,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
             unindexed.Add(block.Number);
         }
 
-        Resources.Health.Succeeded();
+        Resources.Health.Succeeded(attempt);
         return true;
     }
 
@@ -174,7 +174,8 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
             numbers = [.. unindexed];
         }
 
-        if (file?.Sync() is var errno and not 0)
+        int errno = file?.Sync() ?? 0;
+        if (errno != 0)
         {
             // After a failed fsync nobody knows what is on the disk, and the next one would lie.
             Resources.Health.Failed($"fdatasync: errno {errno}");

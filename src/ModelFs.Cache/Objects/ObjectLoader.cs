@@ -74,7 +74,7 @@ internal static class ObjectLoader
             bool isSealed = indexed!.Record.Flags.HasFlag(ObjectFlags.Sealed)
                 && !indexed.Present.Contains(false)
                 && (descriptor.Sha256.IsEmpty || indexed.Record.Flags.HasFlag(ObjectFlags.DigestMatched));
-            target.Adopt(indexed.Record.Size, indexed.Record.Generation, indexed.Present, indexed.Checksums, isSealed);
+            target.Adopt(indexed.Record.Size, indexed.Record.Generation, indexed.Present, indexed.Checksums, isSealed, indexed.Record.LastUse * 60_000L);
         }
         else
         {

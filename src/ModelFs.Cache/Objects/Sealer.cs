@@ -36,7 +36,7 @@ internal sealed class Sealer(CachedObject owner, BlockMap map, PrefixHash? hash)
     private int Seal(ref bool mismatch)
     {
         // The sidecar is a promise: what it speaks of is on the disk first.
-        owner.Index();
+        owner.Index(TimeSpan.Zero);
         int count = map.Count;
         for (int block = 0; block < count; block++)
         {

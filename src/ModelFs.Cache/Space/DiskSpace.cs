@@ -12,6 +12,9 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPat
     /// <summary>Room made beyond what is needed, so that the next blocks need not look for victims again: a 64th, at most 256 MiB.</summary>
     private readonly int slack = (int)Math.Min(options.MaxBytes / 64, 256 << 20);
 
+    /// <summary>What blocks may fill. The rest is for what follows them: sidecars, the index, metadata, and one block a writer that was admitted at the same time.</summary>
+    private readonly long limit = options.MaxBytes - Math.Min(options.MaxBytes / 64, 16 << 20);
+
     private readonly Lock evicting = new();
     private Queue<ObjectKey> oldest = new();
     private long free = long.MaxValue;
@@ -53,7 +56,7 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPat
             MakeRoom(bytes);
         if (IsOver(bytes))
         {
-            WhyFull = UsedBytes + bytes > options.MaxBytes
+            WhyFull = UsedBytes + bytes > limit
                 ? $"the limit of {options.MaxBytes} bytes is reached and everything is open"
                 : $"less than {options.MinFreeBytes} bytes are free and everything is open";
             return false;
@@ -119,5 +122,5 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPat
         }
     }
 
-    private bool IsOver(int bytes) => UsedBytes + bytes > options.MaxBytes || Volatile.Read(ref free) - bytes < options.MinFreeBytes;
+    private bool IsOver(int bytes) => UsedBytes + bytes > limit || Volatile.Read(ref free) - bytes < options.MinFreeBytes;
 }

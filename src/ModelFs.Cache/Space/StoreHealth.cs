@@ -19,10 +19,13 @@ internal sealed class StoreHealth(ILogger log, TimeProvider time)
 
     public string? Fault => Volatile.Read(ref fault);
 
-    public bool MayTry()
+    public bool MayTry() => TryBegin() is not null;
+
+    /// <summary>An attempt, for <see cref="Succeeded"/>; null while it is too early for one.</summary>
+    public long? TryBegin()
     {
         lock (gate)
-            return fault is null || (!final && time.GetElapsedTime(failedAt) >= retryAfter);
+            return fault is null || (!final && time.GetElapsedTime(failedAt) >= retryAfter) ? time.GetTimestamp() : null;
     }
 
     /// <summary>The disk refuses.</summary>
@@ -34,13 +37,14 @@ internal sealed class StoreHealth(ILogger log, TimeProvider time)
     /// <summary>Until the process ends: the directory is somebody else's now.</summary>
     public void FailedForGood(string reason) => Fail(reason, RetryAfter, forGood: true);
 
-    public void Succeeded()
+    /// <summary>An attempt went well. One that began before the last failure proves nothing.</summary>
+    public void Succeeded(long attempt)
     {
         if (Fault is null)
             return;
         lock (gate)
         {
-            if (fault is null || final)
+            if (fault is null || final || attempt < failedAt)
                 return;
             fault = null;
         }

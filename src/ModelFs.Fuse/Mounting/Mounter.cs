@@ -41,7 +41,8 @@ internal static class Mounter
         const nuint flags = LibC.MS_RDONLY | LibC.MS_NOSUID | LibC.MS_NODEV | LibC.MS_NOATIME;
 
         // rootmode is S_IFDIR, in octal. default_permissions: the kernel checks modes, which ALLOW_IDMAP needs.
-        string data = $"fd={device.Handle.DangerousGetHandle()},rootmode=40000,user_id={LibC.geteuid()},group_id={LibC.getegid()},allow_other,default_permissions";
+        string data = $"fd={device.Handle.DangerousGetHandle()},rootmode=40000,user_id={LibC.geteuid()},group_id={LibC.getegid()},"
+            + "allow_other,default_permissions";
         return LibC.mount(options.Name, path, options.FileSystemType, flags, data) == 0 ? Errno.None : (Errno)Marshal.GetLastPInvokeError();
     }
 }

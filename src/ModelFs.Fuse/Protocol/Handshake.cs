@@ -22,16 +22,16 @@ internal enum HandshakeOutcome
 /// <summary>Answers INIT: the intersection of what the kernel offers and what this library wants.</summary>
 internal static class Handshake
 {
-    public const uint Major = 7;
-    public const uint Minor = 45;
+    private const uint Major = 7;
+    private const uint Minor = 45;
 
     /// <summary>Linux 5.4. Below it the replies have other shapes; what is served in earnest begins at 7.37 (Linux 6.1).</summary>
-    public const uint OldestMinor = 31;
+    private const uint OldestMinor = 31;
 
     public const int PageSize = 4096;
 
     /// <summary>1 MiB: <c>fs.fuse.max_pages_limit</c> as kernels ship it.</summary>
-    public const int MaxPages = 256;
+    private const int MaxPages = 256;
 
     /// <summary>What a kernel without MAX_PAGES uses (FUSE_DEFAULT_MAX_PAGES_PER_REQ).</summary>
     private const int DefaultMaxPages = 32;
@@ -45,7 +45,7 @@ internal static class Handshake
     private const ushort CongestionThreshold = MaxBackground * 3 / 4;
 
     /// <summary>The kernel's own minimum: nothing is written here, and it keeps the buffers of the reader threads small.</summary>
-    public const uint MaxWrite = 4096;
+    private const uint MaxWrite = 4096;
 
     /// <summary>
     /// Not among them, each on purpose. CACHE_SYMLINKS: a link's target would not change again for as long as its dentry lives.

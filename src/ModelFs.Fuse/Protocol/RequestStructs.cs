@@ -22,7 +22,7 @@ internal struct InHeader
     public ushort Padding;
 }
 
-/// <summary>16 bytes before protocol 7.36, 64 since: <see cref="Flags2"/> is read only where INIT_EXT says that it is there.</summary>
+/// <summary>All of it before protocol 7.36. Since then flags2 follows, if INIT_EXT says so, and 44 reserved bytes.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct InitIn
 {

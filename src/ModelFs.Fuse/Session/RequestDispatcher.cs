@@ -115,7 +115,8 @@ internal sealed class RequestDispatcher(FuseFileSystem fileSystem, ReplyChannel 
                 Complete(request, fileSystem.OpenDirectoryAsync(request, node), encode.Open, 0);
                 return true;
             // A size over the agreed one is no READ of this connection; cut short, it would look like the end of the file.
-            case FuseOpcode.Read when RequestParser.TryTake(ref body, out ReadIn read) && read.Size <= buffers.BufferSize && read.Offset <= long.MaxValue:
+            case FuseOpcode.Read when RequestParser.TryTake(ref body, out ReadIn read)
+                                   && read.Size <= buffers.BufferSize && read.Offset <= long.MaxValue:
                 Memory<byte> destination = request.Buffer.Lend((int)read.Size);
                 Complete(request, fileSystem.ReadAsync(request, node, read.Handle, (long)read.Offset, destination), encode.Read, read.Size);
                 return true;
@@ -126,7 +127,8 @@ internal sealed class RequestDispatcher(FuseFileSystem fileSystem, ReplyChannel 
             case FuseOpcode.StatFs:
                 Complete(request, fileSystem.GetStatisticsAsync(request, node), encode.Statistics, 0);
                 return true;
-            case FuseOpcode.GetXAttr when RequestParser.TryTake(ref body, out GetXAttrIn get) && RequestParser.TryTakeName(ref body, out ReadOnlySpan<byte> attribute):
+            case FuseOpcode.GetXAttr when RequestParser.TryTake(ref body, out GetXAttrIn get)
+                                       && RequestParser.TryTakeName(ref body, out ReadOnlySpan<byte> attribute):
                 Complete(request, fileSystem.GetExtendedAttributeAsync(request, node, attribute), encode.ExtendedAttribute, get.Size);
                 return true;
             case FuseOpcode.ListXAttr when RequestParser.TryTake(ref body, out GetXAttrIn names):

@@ -49,7 +49,21 @@ internal sealed class MlflowListing(MlflowApi api)
         else if (LoggedModelOf(content, version.ContentUri) is { } model)
             yield return (directory, call) => ListLoggedModelAsync(what, model, directory, call);
         else if (version.RunId is { } run)
-            yield return (directory, call) => ListRunOfVersionAsync(what, run, version.ContentUri, directory, call);
+        {
+            // The version's files lie somewhere below the run's; where, the run says once, before the first directory.
+            string? below = null;
+            yield return async (directory, call) =>
+            {
+                if (below is null)
+                {
+                    var found = await FindBelowRunAsync(what, run, version.ContentUri, call);
+                    if (found.Error is { } error) return error;
+                    below = found.Value;
+                }
+
+                return await ListRunAsync(what, run, below, directory, call);
+            };
+        }
     }
 
     /// <summary>The id in <c>…/models/m-0123…/artifacts</c>.</summary>
@@ -150,18 +164,16 @@ internal sealed class MlflowListing(MlflowApi api)
                 : api.Rest("artifacts/list", ("path", path), ("run_id", run), ("page_token", token)),
             call);
 
-    private async ValueTask<RegistryResult<List<Entry>>> ListRunOfVersionAsync(
-        string what, string run, string contentUri, string directory, Call call)
+    /// <summary>The path of a content URI below the artifacts of its run.</summary>
+    private async ValueTask<RegistryResult<string>> FindBelowRunAsync(string what, string run, string contentUri, Call call)
     {
-        // The version's files lie somewhere below the run's; where is known once the run has said where those lie.
         var root = await api.GetAsync(what, api.Rest("artifacts/list", ("run_id", run)), MlflowJson.Default.ListArtifactsJson, call);
         if (root.Error is { } error) return error;
         var (own, all) = (contentUri.TrimEnd('/'), (root.Value.RootUri ?? "").TrimEnd('/'));
-        if (all.Length == 0 || (own != all && !own.StartsWith(all + "/", StringComparison.Ordinal)))
-            return new RegistryError(
-                RegistryErrorKind.Unsupported,
-                $"{what} lie in {Shown.Quoted(contentUri)}, for which there is no client here, and not below those of its run.");
-        return await ListRunAsync(what, run, own[all.Length..].Trim('/'), directory, call);
+        if (all.Length > 0 && (own == all || own.StartsWith(all + "/", StringComparison.Ordinal))) return own[all.Length..].Trim('/');
+        return new RegistryError(
+            RegistryErrorKind.Unsupported,
+            $"{what} lie in {Shown.Quoted(contentUri)}, for which there is no client here, and not below those of its run.");
     }
 
     private ValueTask<RegistryResult<List<Entry>>> ListLoggedModelAsync(string what, string model, string directory, Call call)

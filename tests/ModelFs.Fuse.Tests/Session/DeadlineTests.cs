@@ -26,6 +26,7 @@ public sealed class DeadlineTests
 
         Assert.Equal((int)Errno.EIO, reply.Error);
         await TestWait.UntilAsync(() => cancelled.IsCancellationRequested);
+        await TestWait.UntilAsync(() => session.Log.Errors.Any());
         string line = Assert.Single(session.Log.Errors);
         Assert.Contains("Read of node 2", line, StringComparison.Ordinal);
         Assert.Contains("00:01:01", line, StringComparison.Ordinal);

@@ -153,5 +153,6 @@ public sealed class MalformedRequestTests
         Assert.Equal(0, (await session.Kernel.GetAttrAsync(2)).Error);
         session.Kernel.Unmount();
         await session.Session.Completion.WaitAsync(ScriptedKernel.Patience);
+        Assert.Empty(session.Kernel.Refusals);
     }
 }

@@ -35,8 +35,11 @@ internal sealed class ScriptedModel : IAsyncDisposable
         await Registry.GetManifestAsync((await Registry.GetVersionAsync("m", "1", default)).Must(), default);
 
     /// <summary>Opens part of a file of the model without asking for its manifest.</summary>
-    public ValueTask<RegistryResult<ContentStream>> OpenAsync(long offset, long length, long? size, string path = "f.bin") => Registry.OpenAsync(
-        new ModelVersion("m", "1", DateTimeOffset.UnixEpoch, "mlflow-artifacts:/1/r/artifacts/model", "r"), new ManifestFile(path, size), offset, length, default);
+    public ValueTask<RegistryResult<ContentStream>> OpenAsync(long offset, long length, long? size, string path = "f.bin")
+    {
+        var version = new ModelVersion("m", "1", DateTimeOffset.UnixEpoch, "mlflow-artifacts:/1/r/artifacts/model", "r");
+        return Registry.OpenAsync(version, new ManifestFile(path, size), offset, length, default);
+    }
 
     public async ValueTask DisposeAsync()
     {

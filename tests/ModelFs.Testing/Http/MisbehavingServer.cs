@@ -17,7 +17,7 @@ public sealed class MisbehavingServer : IAsyncDisposable
 
     public ConcurrentQueue<RawRequest> Requests { get; } = new();
 
-    /// <summary>Scripts all paths that begin so; the longest that fits wins. What nothing fits is answered 404 without MLflow's JSON.</summary>
+    /// <summary>Scripts all paths that begin so; the longest that fits wins. Where none fits, the answer is a 404 in HTML.</summary>
     public void On(string path, Func<RawExchange, CancellationToken, Task> script) => scripts[path] = script;
 
     public void On(string path, Func<RawExchange, Task> script) => On(path, (exchange, _) => script(exchange));

@@ -11,7 +11,7 @@ public sealed class RawExchange(RawRequest request, Stream stream, Socket socket
     /// <summary>Whether another request may follow on the connection.</summary>
     public bool KeepAlive { get; set; }
 
-    public async Task SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation = default) => await stream.WriteAsync(bytes, cancellation);
+    public async Task SendAsync(ReadOnlyMemory<byte> bytes) => await stream.WriteAsync(bytes);
 
     public Task SendAsync(string text) => SendAsync(Encoding.UTF8.GetBytes(text));
 
@@ -31,9 +31,8 @@ public sealed class RawExchange(RawRequest request, Stream stream, Socket socket
 
     public async Task RespondAsync(int status, byte[] body, params (string Name, string Value)[] headers)
     {
-        await SendHeadAsync(
-            status, "Scripted",
-            [.. headers.Select(header => KeyValuePair.Create(header.Name, header.Value)), new("Content-Length", $"{body.Length}"), new("Connection", "close")]);
+        (string Name, string Value)[] all = [.. headers, ("Content-Length", $"{body.Length}"), ("Connection", "close")];
+        await SendHeadAsync(status, "Scripted", all.Select(header => KeyValuePair.Create(header.Name, header.Value)));
         if (request.Method != "HEAD") await SendAsync(body);
     }
 

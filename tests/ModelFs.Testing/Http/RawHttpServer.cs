@@ -20,7 +20,8 @@ public sealed class RawHttpServer : IAsyncDisposable
     private readonly Task accepting;
 
     /// <param name="answer">Answers one request. What it throws ends the connection and is kept in <see cref="Faults"/>.</param>
-    public RawHttpServer(Func<RawExchange, CancellationToken, Task> answer, IPAddress? address = null, SslServerAuthenticationOptions? tls = null)
+    public RawHttpServer(
+        Func<RawExchange, CancellationToken, Task> answer, IPAddress? address = null, SslServerAuthenticationOptions? tls = null)
     {
         (this.answer, this.tls) = (answer, tls);
         listener = new TcpListener(address ?? IPAddress.Loopback, 0);
@@ -86,7 +87,8 @@ public sealed class RawHttpServer : IAsyncDisposable
             // Otherwise closing with unread input would reset the connection and lose the end of the answer.
             socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException or AuthenticationException)
+        catch (Exception e) when (e is IOException or SocketException or AuthenticationException
+            or OperationCanceledException or ObjectDisposedException)
         {
             // The client went away, or we did.
         }

@@ -6,7 +6,8 @@ namespace ModelFs.Testing.Mlflow;
 /// <param name="Headers">Those whose values depend on the question; the others come from a recording.</param>
 /// <param name="Content">The file whose bytes <c>[Offset, Offset + Length)</c> are the body, where it is not in <paramref name="Body"/>.</param>
 internal sealed record Answer(
-    int Status, byte[]? Body, IReadOnlyList<KeyValuePair<string, string>> Headers, FixtureFile? Content = null, long Offset = 0, long Length = 0)
+    int Status, byte[]? Body, IReadOnlyList<KeyValuePair<string, string>> Headers, FixtureFile? Content = null, long Offset = 0,
+    long Length = 0)
 {
     public static Answer Json(JsonNode json) => new(200, PythonJson.Indented(json), []);
 

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace ModelFs.Testing.Mlflow;
 
-/// <summary>JSON as Python's <c>json.dumps</c> writes it, to the byte: MLflow's answers are indented by two, its errors are on one line.</summary>
+/// <summary>JSON as Python's <c>json.dumps</c> writes it, to the byte: MLflow indents its answers and writes errors on one line.</summary>
 internal static class PythonJson
 {
     public static byte[] Indented(JsonNode node) => Encoding.ASCII.GetBytes(Write(new StringBuilder(), node, 0, indented: true).ToString());
@@ -19,7 +19,8 @@ internal static class PythonJson
                 return WriteAll(text, '{', '}', depth, indented, [.. map.Select(pair => (Action)(() =>
                     Write(Quote(text, pair.Key).Append(": "), pair.Value, depth + 1, indented)))]);
             case JsonArray { Count: > 0 } list:
-                return WriteAll(text, '[', ']', depth, indented, [.. list.Select(item => (Action)(() => Write(text, item, depth + 1, indented)))]);
+                return WriteAll(text, '[', ']', depth, indented, [.. list.Select(item => (Action)(() =>
+                    Write(text, item, depth + 1, indented)))]);
             case JsonObject:
                 return text.Append("{}");
             case JsonArray:

@@ -46,8 +46,10 @@ internal sealed partial class RecordedApi(RecordedModels models)
             versions = versions.Where(version => (string)version["name"]! == match.Groups["name"].Value);
         }
 
-        if (request.Parameter("order_by") == "version_number DESC") versions = versions.OrderByDescending(version => int.Parse((string)version["version"]!));
-        return Page("model_versions", [.. versions], int.Parse(request.Parameter("max_results") ?? "10000"), request.Parameter("page_token"));
+        if (request.Parameter("order_by") == "version_number DESC")
+            versions = versions.OrderByDescending(version => int.Parse((string)version["version"]!));
+        var max = int.Parse(request.Parameter("max_results") ?? "10000");
+        return Page("model_versions", [.. versions], max, request.Parameter("page_token"));
     }
 
     private static Answer Page(string key, JsonObject[] all, int max, string? token)
@@ -56,7 +58,8 @@ internal sealed partial class RecordedApi(RecordedModels models)
         var json = new JsonObject();
         var page = all.Skip(offset).Take(max).ToArray();
         if (page.Length > 0) json[key] = new JsonArray([.. page]);
-        if (offset + max < all.Length) json["next_page_token"] = Convert.ToBase64String(Encoding.ASCII.GetBytes($"{{\"offset\": {offset + max}}}"));
+        if (offset + max < all.Length)
+            json["next_page_token"] = Convert.ToBase64String(Encoding.ASCII.GetBytes($"{{\"offset\": {offset + max}}}"));
         return Answer.Json(json);
     }
 
@@ -79,7 +82,8 @@ internal sealed partial class RecordedApi(RecordedModels models)
     private Answer GetVersion(RawRequest request)
     {
         var (name, version) = (request.Parameter("name")!, request.Parameter("version")!);
-        if (!int.TryParse(version, out _)) return Answer.Error(400, "INVALID_PARAMETER_VALUE", $"Parameter 'version' must be an integer, got '{version}'.");
+        if (!int.TryParse(version, out _))
+            return Answer.Error(400, "INVALID_PARAMETER_VALUE", $"Parameter 'version' must be an integer, got '{version}'.");
         return models.Version(name, version, withAliases: true) is { } found
             ? Answer.Json(new JsonObject { ["model_version"] = found })
             : NoVersion(name, version);

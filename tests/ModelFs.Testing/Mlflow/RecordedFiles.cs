@@ -4,7 +4,7 @@ using ModelFs.Testing.Http;
 
 namespace ModelFs.Testing.Mlflow;
 
-/// <summary>Listings and bytes: the artifact proxy, the listing by run, and the two <c>get-artifact</c> endpoints, which know ranges.</summary>
+/// <summary>Listings and bytes: the artifact proxy, the listing by run, and both <c>get-artifact</c> endpoints, which know ranges.</summary>
 internal sealed class RecordedFiles
 {
     public const string Proxy = "/api/2.0/mlflow-artifacts/artifacts";
@@ -30,7 +30,8 @@ internal sealed class RecordedFiles
             Ranged(request, $"{version.Root}/{request.Parameter("path")}"),
         ByVersion => RecordedApi.NoVersion(request.Parameter("name")!, request.Parameter("version")!),
         ByRun => Ranged(request, $"1/{request.Parameter("run_id")}/artifacts/{request.Parameter("path")}"),
-        _ when request.Path.StartsWith(Proxy + "/", StringComparison.Ordinal) => Whole(Uri.UnescapeDataString(request.Path[(Proxy.Length + 1)..])),
+        _ when request.Path.StartsWith(Proxy + "/", StringComparison.Ordinal) =>
+            Whole(Uri.UnescapeDataString(request.Path[(Proxy.Length + 1)..])),
         _ => null,
     };
 
@@ -45,7 +46,8 @@ internal sealed class RecordedFiles
     {
         var root = $"1/{run}/artifacts";
         var prefix = path.Length == 0 ? "" : path + "/";
-        var entries = Children(path.Length == 0 ? root : $"{root}/{path}").Select(child => Entry(prefix + child.Name, child.File)).ToArray();
+        var children = Children(path.Length == 0 ? root : $"{root}/{path}");
+        var entries = children.Select(child => Entry(prefix + child.Name, child.File)).ToArray();
         var json = new JsonObject { ["root_uri"] = "mlflow-artifacts:/" + root };
         if (entries.Length > 0) json["files"] = new JsonArray([.. entries]);
         return Answer.Json(json);
@@ -56,7 +58,9 @@ internal sealed class RecordedFiles
     {
         if (Climbs(path) || path.Contains('#')) return Answer.AsRecorded(400);
         if (files.TryGetValue(path, out var file))
-            return Answer.Bytes(200, file, 0, file.Size, new("Content-Type", TypeOf(path)), new("Content-Disposition", $"attachment; filename={NameOf(path)}"));
+            return Answer.Bytes(
+                200, file, 0, file.Size,
+                new("Content-Type", TypeOf(path)), new("Content-Disposition", $"attachment; filename={NameOf(path)}"));
         if (Children(path).Any()) return Answer.AsRecorded(500);
         return Answer.Error(
             500, "INTERNAL_ERROR",
@@ -108,9 +112,10 @@ internal sealed class RecordedFiles
 
     private static string NameOf(string path) => path[(path.LastIndexOf('/') + 1)..];
 
-    private static string TypeOf(string path) => NameOf(path) is "MLmodel" or "requirements.txt" || path.EndsWith(".yaml", StringComparison.Ordinal)
-        ? "text/plain"
-        : "application/octet-stream";
+    private static string TypeOf(string path) =>
+        NameOf(path) is "MLmodel" or "requirements.txt" || path.EndsWith(".yaml", StringComparison.Ordinal)
+            ? "text/plain"
+            : "application/octet-stream";
 
     private static uint Adler32(string text)
     {

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelFs.Testing.Http;
 
@@ -10,12 +9,14 @@ namespace ModelFs.Testing.Mlflow;
 /// <param name="Body">The whole body, where the recording holds it; large ones are known by length and hash only.</param>
 /// <param name="Dropped">The real server closed the connection without an answer.</param>
 internal sealed record Recording(
-    RawRequest Request, int Status, string Reason, IReadOnlyList<KeyValuePair<string, string>> Headers, byte[]? Body, JsonNode? Json, bool Dropped)
+    RawRequest Request, int Status, string Reason, IReadOnlyList<KeyValuePair<string, string>> Headers, byte[]? Body, JsonNode? Json,
+    bool Dropped)
 {
     private const string ProxyDownload = "/api/2.0/mlflow-artifacts/artifacts/";
     private const string Presigned = "/api/2.0/mlflow-artifacts/presigned/";
 
-    /// <summary>What makes two requests the same kind: method, endpoint, the names of the parameters, and whether a range is asked for.</summary>
+    /// <summary>Two requests are of one kind when method, endpoint and the names of the parameters are the same, and both or neither
+    /// ask for a range.</summary>
     public static string KindOf(RawRequest request)
     {
         var parameters = string.Join(',', request.Query.Select(pair => pair.Key).Order(StringComparer.Ordinal));
@@ -35,7 +36,8 @@ internal sealed record Recording(
     {
         var json = JsonNode.Parse(File.ReadAllBytes(file))!;
         var asked = json["request"]!;
-        var headers = asked["headers"]!.AsObject().ToDictionary(pair => pair.Key, pair => (string)pair.Value!, StringComparer.OrdinalIgnoreCase);
+        var headers = asked["headers"]!.AsObject()
+            .ToDictionary(pair => pair.Key, pair => (string)pair.Value!, StringComparer.OrdinalIgnoreCase);
         var request = new RawRequest((string)asked["method"]!, (string)asked["path"]!, headers);
         if (json["response"] is not { } answer) return new Recording(request, 0, "", [], null, null, Dropped: true);
         var body = BodyOf(answer);
@@ -49,7 +51,7 @@ internal sealed record Recording(
     {
         byte[][] candidates = answer switch
         {
-            _ when answer["body_json"] is { } json => [PythonJson.Indented(json), PythonJson.OneLine(json), JsonSerializer.SerializeToUtf8Bytes(json)],
+            _ when answer["body_json"] is { } json => [PythonJson.Indented(json), PythonJson.OneLine(json)],
             _ when (string?)answer["body_text"] is { } text => [Encoding.UTF8.GetBytes(text)],
             _ when (string?)answer["body_base64"] is { } bytes => [Convert.FromBase64String(bytes)],
             _ => [],

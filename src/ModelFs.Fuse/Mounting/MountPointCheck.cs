@@ -6,7 +6,7 @@ using ModelFs.Fuse.Interop;
 namespace ModelFs.Fuse.Mounting;
 
 /// <summary>Makes sure that a path can be mounted on: mends what is safe to mend, and says what is in the way otherwise.</summary>
-internal static class MountPoint
+internal static class MountPointCheck
 {
     /// <summary>A mount that answers does so in microseconds; one that hangs would hold whoever asks for a minute.</summary>
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(2);

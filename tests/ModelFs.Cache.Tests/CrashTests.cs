@@ -1,0 +1,68 @@
+using ModelFs.Cache.Crash;
+
+namespace ModelFs.Cache.Tests;
+
+public sealed class CrashTests
+{
+    private const int Objects = 12;
+
+    [Fact]
+    public async Task Killed_again_and_again_in_the_middle_of_its_work_the_cache_never_serves_a_wrong_byte()
+    {
+        await using var test = new TestCache();
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        for (int round = 0; round < 6; round++)
+        {
+            string where = $"seed {seed}, round {round}";
+            using (var child = new CrashProcess("fill", test.Root, random.Next().ToString(), Objects.ToString()))
+            {
+                Assert.True(await child.ReadLineAsync() == "ready", where);
+                // Around the checkpoint that comes every two seconds.
+                await Task.Delay(random.Next(200, 3500));
+                child.Kill();
+                await child.WaitAsync();
+                Assert.True(await child.ReadLineAsync() is null, where);
+            }
+
+            var sealedBefore = Enumerable.Range(0, Objects).Where(i => File.Exists(test.ObjectPath(CrashPlan.Name(i)) + ".seal")).ToHashSet();
+            await test.ReopenAsync();
+            foreach (int number in sealedBefore)
+                Assert.True((await test.Cache.GetStateAsync(TestContent.KeyOf(CrashPlan.Name(number)))).Sealed, $"{where}: object {number}");
+            for (int i = 0; i < Objects; i++)
+            {
+                byte[] content = CrashPlan.Content(i);
+                var source = new TestSource(content);
+                using var handle = test.Open(CrashPlan.Name(i), content, source);
+                await handle.ExpectAsync(content, random.Next(content.Length), 1 << 20);
+                if (round == 5)
+                    await handle.ExpectAllAsync(content);
+                if (sealedBefore.Contains(i))
+                    Assert.True(source.Requests.IsEmpty, $"{where}: object {i} was sealed");
+            }
+
+            Assert.DoesNotContain(test.Lines, line => line.Contains("IndexPutAside") || line.Contains("BlockDamaged"));
+            await test.CloseAsync();
+        }
+    }
+
+    [Fact]
+    public async Task What_a_checkpoint_knew_survives_a_kill()
+    {
+        await using var test = new TestCache();
+        using (var child = new CrashProcess("fill", test.Root, "7", Objects.ToString()))
+        {
+            Assert.Equal("ready", await child.ReadLineAsync());
+            await HandleReads.UntilAsync(() => File.Exists(Path.Combine(test.IndexDirectory, "blocks", "manifest")), "a checkpoint");
+            child.Kill();
+            await child.WaitAsync();
+        }
+
+        await test.ReopenAsync();
+        long kept = 0;
+        for (int i = 0; i < Objects; i++)
+            kept += (await test.Cache.GetStateAsync(TestContent.KeyOf(CrashPlan.Name(i)))).CachedBytes;
+        Assert.NotEqual(0, kept);
+        Assert.Equal(Enumerable.Range(0, Objects).Count(i => File.Exists(test.ObjectPath(CrashPlan.Name(i)))), test.Cache.Status.Objects);
+    }
+}

@@ -1,0 +1,41 @@
+using ModelFs.Cache.Disk;
+
+namespace ModelFs.Cache.Tests;
+
+/// <summary>A disk with faults on purpose, around the real one.</summary>
+internal sealed class FaultyDisk
+{
+    /// <summary>Called before each write; throws or waits.</summary>
+    public Action? OnWrite { get; set; }
+
+    /// <summary>Called before each read; throws or waits.</summary>
+    public Action? OnRead { get; set; }
+
+    public int SyncErrno { get; set; }
+
+    public IObjectFile? Open(string path, bool create) => ObjectFile.Open(path, create) is { } file ? new FaultyFile(this, file) : null;
+
+    private sealed class FaultyFile(FaultyDisk disk, IObjectFile file) : IObjectFile
+    {
+        public int Read(Span<byte> destination, long offset)
+        {
+            disk.OnRead?.Invoke();
+            return file.Read(destination, offset);
+        }
+
+        public void Write(ReadOnlySpan<byte> data, long offset)
+        {
+            disk.OnWrite?.Invoke();
+            file.Write(data, offset);
+        }
+
+        // A page cache that is always cold: every read goes to the disk.
+        public bool TryReadCached(Span<byte> destination, long offset) => false;
+
+        public int Sync() => disk.SyncErrno != 0 ? disk.SyncErrno : file.Sync();
+
+        public FileStamp Stamp() => file.Stamp();
+
+        public void Dispose() => file.Dispose();
+    }
+}

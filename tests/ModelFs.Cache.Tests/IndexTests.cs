@@ -1,0 +1,140 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using ModelFs.Cache.Crash;
+using ModelFs.Cache.Index;
+
+namespace ModelFs.Cache.Tests;
+
+public sealed class IndexTests : IDisposable
+{
+    private readonly string directory = Directory.CreateTempSubdirectory("modelfs-index-").FullName;
+
+    public void Dispose() => Directory.Delete(directory, recursive: true);
+
+    [Fact]
+    public async Task After_any_sequence_of_changes_and_checkpoints_the_index_says_what_a_dictionary_says()
+    {
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        var model = new Dictionary<ObjectKey, (ObjectRecord Record, Dictionary<int, ulong> Blocks)>();
+        for (int life = 0; life < 4; life++)
+        {
+            await using var index = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance);
+            await CompareAsync(index, model, $"seed {seed}, life {life}");
+            for (int step = 0; step < 300; step++)
+            {
+                var key = TestContent.KeyOf($"object {random.Next(20)}");
+                switch (random.Next(10))
+                {
+                    case 0:
+                        await index.RemoveAsync(key);
+                        model.Remove(key);
+                        break;
+                    case 1 when model.TryGetValue(key, out var known) && known.Blocks.Count > 0:
+                        int number = known.Blocks.Keys.First();
+                        await index.RemoveBlockAsync(key, number);
+                        known.Blocks.Remove(number);
+                        break;
+                    case 2:
+                        Assert.True(await index.CheckpointAsync(null, 0));
+                        break;
+                    default:
+                        var (record, blocks) = model.TryGetValue(key, out var old) ? old : (new ObjectRecord(100L * CacheOptions.BlockSize, (uint)random.Next(), 5, ObjectFlags.None), []);
+                        var added = Enumerable.Range(0, random.Next(20)).Select(_ => (Number: random.Next(100), Checksum: (ulong)random.NextInt64())).DistinctBy(b => b.Number).ToList();
+                        record = record with { LastUse = record.LastUse + 1, Flags = (ObjectFlags)random.Next(4) };
+                        await index.PutAsync(key, record, added);
+                        added.ForEach(b => blocks[b.Number] = b.Checksum);
+                        model[key] = (record, blocks);
+                        break;
+                }
+            }
+
+            Assert.True(await index.CheckpointAsync(null, 0));
+            await CompareAsync(index, model, $"seed {seed}, life {life}, at its end");
+        }
+    }
+
+    [Fact]
+    public async Task What_came_after_the_last_checkpoint_is_not_known_after_a_start()
+    {
+        var (first, second) = (TestContent.KeyOf("first"), TestContent.KeyOf("second"));
+        var record = new ObjectRecord(CacheOptions.BlockSize, 1, 1, ObjectFlags.None);
+        await using (var index = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance))
+        {
+            await index.PutAsync(first, record, [(0, 1)]);
+            Assert.True(await index.CheckpointAsync(null, 0));
+            await index.PutAsync(second, record, [(0, 2)]);
+        }
+
+        await using var again = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance);
+        Assert.NotNull(await again.LoadAsync(first));
+        Assert.Null(await again.LoadAsync(second));
+    }
+
+    [Fact]
+    public async Task Compaction_keeps_what_lives_and_gives_back_the_rest()
+    {
+        var dead = TestContent.KeyOf("dead");
+        var live = TestContent.KeyOf("live");
+        var blocks = Enumerable.Range(0, 2000).Select(i => (i, (ulong)i * 7919)).ToList();
+        var record = new ObjectRecord(2000L * CacheOptions.BlockSize, 9, 1, ObjectFlags.Sealed);
+        uint? Generation(ObjectKey key) => key == live ? 9 : null;
+        await using (var index = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance))
+        {
+            await index.PutAsync(live, record, blocks);
+            for (uint generation = 0; generation < 200; generation++)
+            {
+                await index.PutAsync(dead, record with { Generation = generation }, blocks);
+                Assert.True(await index.CheckpointAsync(null, 2001));
+            }
+
+            Assert.InRange(index.Bytes, 20L << 20, 60L << 20);
+            for (int i = 0; i < 8; i++)
+            {
+                await index.PutAsync(live, record, []);
+                Assert.True(await index.CheckpointAsync(Generation, 2001));
+            }
+
+            Assert.InRange(index.Bytes, 1, 12L << 20);
+        }
+
+        Assert.InRange(Space.Survey.AllocatedBytes(directory), 1, 33L << 20);
+        await using var again = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance);
+        var loaded = await again.LoadAsync(live);
+        Assert.Equal(record, loaded!.Record);
+        Assert.Equal(blocks.Select(b => b.Item2), loaded.Checksums);
+        Assert.DoesNotContain(false, loaded.Present);
+    }
+
+    [Fact]
+    public async Task A_new_life_of_an_object_does_not_see_the_blocks_of_the_former()
+    {
+        var key = TestContent.KeyOf("a");
+        await using var index = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance);
+        var record = new ObjectRecord(4L * CacheOptions.BlockSize, 1, 1, ObjectFlags.None);
+        await index.PutAsync(key, record, [(0, 10), (1, 11), (2, 12)]);
+        await index.RemoveAsync(key);
+        await index.PutAsync(key, record with { Generation = 2 }, [(1, 21)]);
+        var loaded = await index.LoadAsync(key);
+        Assert.Equal([false, true, false, false], loaded!.Present);
+        Assert.Equal(21u, loaded.Checksums[1]);
+    }
+
+    private static async Task CompareAsync(BlockIndex index, Dictionary<ObjectKey, (ObjectRecord Record, Dictionary<int, ulong> Blocks)> model, string where)
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            var key = TestContent.KeyOf($"object {i}");
+            var loaded = await index.LoadAsync(key);
+            Assert.True(model.ContainsKey(key) == (loaded is not null), where);
+            if (loaded is null)
+                continue;
+            var (record, blocks) = model[key];
+            Assert.True(record == loaded.Record, where);
+            for (int block = 0; block < 100; block++)
+            {
+                Assert.True(blocks.ContainsKey(block) == loaded.Present[block], $"{where}: block {block}");
+                Assert.True(!loaded.Present[block] || blocks[block] == loaded.Checksums[block], $"{where}: block {block}");
+            }
+        }
+    }
+}
