@@ -48,81 +48,59 @@ internal sealed class KeptRegistry
         var health = new RegistryHealth(name, time, log);
         var origin = name + "\n" + registry.Description;
 
+        var pages = new ListingPages(name, registry, errands, time, log);
+
         AnswerFile<T> Json<T>(string kind, JsonTypeInfo<T> type)
             where T : class =>
             new(store, kind, origin, value => JsonSerializer.SerializeToUtf8Bytes(value, type), bytes => JsonSerializer.Deserialize(bytes.Span, type));
 
-        models = new(
-            new()
-            {
-                Ask = (model, _, stop) => registry.GetModelAsync(model, stop),
-                Ttl = _ => options.AliasTtl,
-                AbsentTtl = options.AliasTtl,
-                StaleWait = options.StaleWait,
-                File = Json("models", StoredJson.Default.Model),
-                Name = model => $"{name}/{model}",
-            },
-            health, errands, time, log, MostModels);
-        latest = new(
-            new()
-            {
-                Ask = (model, _, stop) => registry.ResolveAliasAsync(model, ModelChildName.Latest, stop),
-                Ttl = _ => options.AliasTtl,
-                AbsentTtl = options.AliasTtl,
-                StaleWait = options.StaleWait,
-                File = Json("latest", StoredJson.Default.ModelVersion),
-                Name = model => $"{name}/{model}/{ModelChildName.Latest}",
-            },
-            health, errands, time, log, MostModels);
-        versions = new(
-            new()
-            {
-                Ask = (key, _, stop) => registry.GetVersionAsync(key.Model, key.Version, stop),
-                Ttl = _ => options.ImmutableTtl,
-                AbsentTtl = options.AliasTtl,
-                StaleWait = options.StaleWait,
-                File = Json("versions", StoredJson.Default.ModelVersion),
-                Name = key => $"{name}/{key.Model}/{key.Version}",
-            },
-            health, errands, time, log, MostVersions);
-        contents = new(
-            new()
-            {
-                Ask = (key, _, stop) => AskContentAsync(key, stop),
-                Ttl = tree => tree.Count > 1 ? TimeSpan.MaxValue : options.AliasTtl,
-                AbsentTtl = options.AliasTtl,
-                StaleWait = options.StaleWait,
-                File = new(
-                    store, "manifests", origin,
-                    tree => JsonSerializer.SerializeToUtf8Bytes(tree.Manifest, StoredJson.Default.Manifest),
-                    bytes => JsonSerializer.Deserialize(bytes.Span, StoredJson.Default.Manifest) is { } manifest && ManifestTree.Build(manifest) is { IsOk: true } tree ? tree.Value : null),
-                Name = key => $"{name}/{key.Model}/{key.Version} of {key.Created.UtcDateTime:O}",
-            },
-            health, errands, time, log, MostManifestBytes, tree => tree.Weight);
+        KeptAnswers<TKey, T> Keep<TKey, T>(
+            long capacity, Func<TKey, T?, CancellationToken, ValueTask<RegistryResult<T>>> ask, Func<T, TimeSpan> ttl, AnswerFile<T> file, Func<TKey, string> name, Func<T, long>? weigh = null)
+            where TKey : notnull
+            where T : class
+        {
+            var question = new Question<TKey, T> { Ask = ask, Ttl = ttl, AbsentTtl = options.AliasTtl, StaleWait = options.StaleWait, File = file, Name = name };
+            return new(question, health, errands, time, log, capacity, weigh);
+        }
 
-        var pages = new ListingPages(name, registry, errands, time, log);
-        modelLists = new(
-            new()
-            {
-                Ask = async (_, known, stop) => await pages.RefreshAsync(known, options.AliasTtl, pages.Models, listing => modelLists!.Save("", listing), stop).ConfigureAwait(false),
-                Ttl = _ => options.AliasTtl,
-                AbsentTtl = options.AliasTtl,
-                StaleWait = options.StaleWait,
-                File = new(store, "listings", origin, ListingPages.EncodeModels, pages.DecodeModels),
-                Name = _ => name,
-            },
-            health, errands, time, log, capacity: 1);
-        childLists = new(
-            new()
-            {
-                Ask = AskChildrenAsync,
-                Ttl = _ => options.AliasTtl,
-                AbsentTtl = options.AliasTtl,
-                StaleWait = options.StaleWait,
-                File = new(store, "listings", origin, ListingPages.EncodeChildren, pages.DecodeChildren),
-                Name = model => $"{name}/{model}",
-            },
-            health, errands, time, log, MostModelListings);
+        models = Keep<string, Model>(
+            MostModels,
+            async (model, _, stop) => Exactly(await registry.GetModelAsync(model, stop).ConfigureAwait(false), found => found.Name == model),
+            _ => options.AliasTtl,
+            Json("models", StoredJson.Default.Model),
+            model => $"{name}/{model}");
+        latest = Keep<string, ModelVersion>(
+            MostModels,
+            async (model, _, stop) => Exactly(await registry.ResolveAliasAsync(model, ModelChildName.Latest, stop).ConfigureAwait(false), found => found.Model == model),
+            _ => options.AliasTtl,
+            Json("latest", StoredJson.Default.ModelVersion),
+            model => $"{name}/{model}/{ModelChildName.Latest}");
+        versions = Keep<VersionKey, ModelVersion>(
+            MostVersions,
+            async (key, _, stop) => Exactly(
+                await registry.GetVersionAsync(key.Model, key.Version, stop).ConfigureAwait(false), found => found.Model == key.Model && found.Version == key.Version),
+            _ => options.ImmutableTtl,
+            Json("versions", StoredJson.Default.ModelVersion),
+            key => $"{name}/{key.Model}/{key.Version}");
+        contents = Keep<ContentKey, ManifestTree>(
+            MostManifestBytes,
+            (key, _, stop) => AskContentAsync(key, stop),
+            tree => tree.Count > 1 ? TimeSpan.MaxValue : options.AliasTtl,
+            new(store, "manifests", origin, EncodeContent, DecodeContent),
+            key => $"{name}/{key.Model}/{key.Version} of {key.Created.UtcDateTime:O}",
+            tree => tree.Weight);
+        modelLists = Keep<string, Listing>(
+            1,
+            (_, known, stop) => pages.RefreshAsync(known, options.AliasTtl, pages.Models, listing => modelLists!.Save("", listing), stop),
+            _ => options.AliasTtl,
+            new(store, "listings", origin, ListingPages.EncodeModels, pages.DecodeModels),
+            _ => name);
+        childLists = Keep<string, Listing>(
+            MostModelListings,
+            AskChildrenAsync,
+            _ => options.AliasTtl,
+            new(store, "listings", origin, ListingPages.EncodeChildren, pages.DecodeChildren),
+            model => $"{name}/{model}");
 
         async ValueTask<RegistryResult<Listing>> AskChildrenAsync(string model, Listing? known, CancellationToken stop)
         {
@@ -295,8 +273,17 @@ internal sealed class KeptRegistry
         if (version.Created != key.Created)
             return new RegistryError(RegistryErrorKind.NotFound, $"{Name}/{key.Model}/{key.Version} of {key.Created:O} was deleted and made again at {version.Created:O}");
         var manifest = await Registry.GetManifestAsync(version, cancellation).ConfigureAwait(false);
-        return manifest.IsOk ? ManifestTree.Build(manifest.Value) : manifest.Error!;
+        return manifest.IsOk ? ManifestTree.Build(manifest.Value with { Version = version }) : manifest.Error!;
     }
+
+    /// <summary>A database that takes IRIS for iris answers for another name than it was asked for: one directory must not be there under two.</summary>
+    private static RegistryResult<T> Exactly<T>(RegistryResult<T> result, Func<T, bool> isWhatWasAskedFor) =>
+        !result.IsOk || isWhatWasAskedFor(result.Value) ? result : new RegistryError(RegistryErrorKind.NotFound, "the registry has it under another name only");
+
+    private static byte[] EncodeContent(ManifestTree tree) => JsonSerializer.SerializeToUtf8Bytes(tree.Manifest, StoredJson.Default.Manifest);
+
+    private static ManifestTree? DecodeContent(ReadOnlyMemory<byte> bytes) =>
+        JsonSerializer.Deserialize(bytes.Span, StoredJson.Default.Manifest) is { } manifest && ManifestTree.Build(manifest) is { IsOk: true } tree ? tree.Value : null;
 
     private static Answer<T> Nothing<T>(TimeSpan ttl)
         where T : class => new(null, new RegistryError(RegistryErrorKind.NotFound, "there is nothing of this name"), ttl);

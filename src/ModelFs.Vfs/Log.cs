@@ -5,8 +5,8 @@ namespace ModelFs.Vfs;
 
 internal static partial class Log
 {
-    [LoggerMessage(1, LogLevel.Warning, "{Registry} fails ({Kind}): {Reason}. What is known of it is served meanwhile")]
-    public static partial void RegistryFails(this ILogger log, string registry, RegistryErrorKind kind, string reason);
+    [LoggerMessage(1, LogLevel.Warning, "{Registry} fails ({Kind}): {Reason}. What it last answered, {Age}, is served as far as it goes")]
+    public static partial void RegistryFails(this ILogger log, string registry, RegistryErrorKind kind, string reason, string age);
 
     [LoggerMessage(2, LogLevel.Information, "{Registry} answers again after {Seconds:F0} s")]
     public static partial void RegistryAnswersAgain(this ILogger log, string registry, double seconds);
@@ -14,7 +14,7 @@ internal static partial class Log
     [LoggerMessage(3, LogLevel.Error, "Asking for {Question} threw. That is a defect")]
     public static partial void QuestionThrew(this ILogger log, Exception defect, string question);
 
-    [LoggerMessage(4, LogLevel.Warning, "{Registry}: {Count} names on one page cannot be shown: they are empty or no text")]
+    [LoggerMessage(4, LogLevel.Warning, "{Registry}: {Count} entries of one page cannot be shown: their names are empty, no text, or, of versions, no number")]
     public static partial void NamesDropped(this ILogger log, string registry, int count);
 
     [LoggerMessage(5, LogLevel.Warning, "{File} cannot be read: {Reason}")]

@@ -14,6 +14,12 @@ namespace ModelFs.Vfs;
 /// </remarks>
 public sealed class ModelFileSystem : FuseFileSystem, IDisposable
 {
+    /// <summary>
+    /// Trying to read at once takes a buffer of up to 1 MiB, which a read that has to wait then keeps. Beyond this many that wait,
+    /// a read is not tried first: a thousand cold readers hold 32 MiB and not a gigabyte.
+    /// </summary>
+    private const int MostWaitingWithBuffer = 32;
+
     private readonly ModelTree tree;
     private readonly NodeTable nodes;
     private readonly Places places;
@@ -21,6 +27,7 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
     private readonly DirectoryReader directories;
     private readonly OpenFiles files;
     private readonly ExtendedAttributes extendedAttributes;
+    private int waitingReads;
 
     public ModelFileSystem(ModelTree tree, ILoggerFactory logs)
     {
@@ -67,7 +74,7 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
     {
         if (!files.TryUse(node, out var file))
             return ReadUnopenedAsync(request, node, offset, destination);
-        if (!file.Handle.TryRead(offset, destination.Span, out var count))
+        if (Volatile.Read(ref waitingReads) >= MostWaitingWithBuffer || !file.Handle.TryRead(offset, destination.Span, out var count))
             return ReadSlowlyAsync(request, file, offset, destination);
         files.EndUse(file);
         return new(count);
@@ -175,6 +182,7 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
 
     private async ValueTask<FuseResult<int>> ReadSlowlyAsync(FuseRequest request, OpenFiles.OpenFile file, long offset, Memory<byte> destination)
     {
+        Interlocked.Increment(ref waitingReads);
         try
         {
             var read = await file.Handle.ReadAsync(offset, destination, request.Cancelled).ConfigureAwait(false);
@@ -182,6 +190,7 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
         }
         finally
         {
+            Interlocked.Decrement(ref waitingReads);
             files.EndUse(file);
         }
     }

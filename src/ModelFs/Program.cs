@@ -3,4 +3,4 @@ using ModelFs.Commands;
 
 [assembly: SupportedOSPlatform("linux")]
 
-return await CommandLine.RunAsync(args).ConfigureAwait(false);
+return await CommandLine.RunAsync(args);

@@ -72,6 +72,15 @@ public sealed class AbsentNameTests
     }
 
     [Fact]
+    public async Task A_registry_that_takes_one_name_for_another_does_not_show_a_directory_twice()
+    {
+        await using var tree = await TreeUnderTest.StartAsync(registry => registry.Add("iris").With(1));
+        // As a database does whose collation ignores case.
+        tree.Registry.Models["IRIS"] = tree.Registry.Models["iris"];
+        Assert.Equal(0ul, (await tree.LookupAsync(await tree.NodeAsync("MLFLOW"), "IRIS")).Node);
+    }
+
+    [Fact]
     public async Task A_million_absent_names_do_not_stay_in_memory()
     {
         await using var tree = await TreeUnderTest.StartAsync();

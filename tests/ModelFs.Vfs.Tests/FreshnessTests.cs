@@ -290,10 +290,11 @@ public sealed class FreshnessTests
     {
         await using var tree = await StartAsync();
         var model = await tree.NodeAsync("MLFLOW/iris");
-        tree.Registry.Delay = _ => new TaskCompletionSource().Task;
+        var gate = new TaskCompletionSource();
+        tree.Registry.Delay = _ => gate.Task;
         tree.Time.Advance(TimeSpan.FromDays(1));
         Assert.Equal(0, (await tree.Kernel.GetAttrAsync(model)).Error);
-        tree.Registry.Delay = null;
+        gate.SetResult();
     }
 
     [Theory]

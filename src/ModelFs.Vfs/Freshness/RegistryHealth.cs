@@ -19,6 +19,7 @@ internal sealed class RegistryHealth(string registry, TimeProvider time, ILogger
     private readonly Dictionary<RegistryErrorKind, long> logged = [];
     private long? waitedInVain;
     private long? downSince;
+    private long? lastAnswer;
     private int refreshes;
 
     public bool IsWorthWaiting
@@ -48,19 +49,24 @@ internal sealed class RegistryHealth(string registry, TimeProvider time, ILogger
 
     public void Answered()
     {
+        TimeSpan down;
         lock (gate)
         {
+            lastAnswer = time.GetTimestamp();
             if (downSince is not { } since)
                 return;
+            down = time.GetElapsedTime(since);
             downSince = null;
             waitedInVain = null;
             logged.Remove(RegistryErrorKind.Unavailable);
-            log.RegistryAnswersAgain(registry, time.GetElapsedTime(since).TotalSeconds);
         }
+
+        log.RegistryAnswersAgain(registry, down.TotalSeconds);
     }
 
     public void Failed(RegistryError error)
     {
+        string age;
         lock (gate)
         {
             var now = time.GetTimestamp();
@@ -73,8 +79,9 @@ internal sealed class RegistryHealth(string registry, TimeProvider time, ILogger
             if (logged.TryGetValue(error.Kind, out var then) && time.GetElapsedTime(then) < LogInterval)
                 return;
             logged[error.Kind] = now;
+            age = lastAnswer is { } last ? $"{time.GetElapsedTime(last).TotalSeconds:F0} s ago" : "before this start";
         }
 
-        log.RegistryFails(registry, error.Kind, error.Message);
+        log.RegistryFails(registry, error.Kind, error.Message, age);
     }
 }

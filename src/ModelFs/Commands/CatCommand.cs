@@ -15,7 +15,7 @@ internal static class CatCommand
             await using var output = OpenOutput();
             try
             {
-                await store.CopyAsync(paths[0], content => WriteAsync(output, content, cancellation), cancellation).ConfigureAwait(false);
+                await store.CopyAsync(paths[0], content => WriteAsync(output, content, cancellation), cancellation);
                 return ExitCode.Ok;
             }
             catch (OutputException e) when (e.IsBrokenPipe)
@@ -35,7 +35,7 @@ internal static class CatCommand
     {
         try
         {
-            await output.WriteAsync(content, cancellation).ConfigureAwait(false);
+            await output.WriteAsync(content, cancellation);
         }
         catch (IOException e)
         {

@@ -47,7 +47,8 @@ internal static class CommandLine
         try
         {
             // The library would kill the process 2 s after a signal; an unmount may take longer.
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, ended.Token).ConfigureAwait(false);
+            var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+            return await parsed.InvokeAsync(configuration, ended.Token);
         }
         catch (Exception e) when (e is CommandException or FuseMountException or IOException or UnauthorizedAccessException)
         {

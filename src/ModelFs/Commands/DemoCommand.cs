@@ -10,7 +10,10 @@ internal static class DemoCommand
     public static Command Create()
     {
         var keep = new Option<bool>("--keep") { Description = "Leave it mounted to look around in, until Ctrl-C." };
-        var command = new Verb("demo", "Shows what ModelFs does, with nothing set up: makes a small MLflow store, serves it on loopback, mounts it and reads it.", "modelfs demo --keep");
+        var command = new Verb(
+            "demo",
+            "Shows what ModelFs does, with nothing set up: makes a small MLflow store, serves it on loopback, mounts it and reads it.",
+            "modelfs demo --keep");
         command.Options.Add(keep);
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(keep), cancellation));
         return command;
@@ -25,7 +28,7 @@ internal static class DemoCommand
             var screen = new DemoScreen(Console.Out);
             screen.Title("ModelFs demo: makes a model of 256 MiB …");
             var store = DemoStore.Create(Path.Combine(directory, "store"), DemoStore.DefaultWeightsSize, cancellation);
-            await ShowAsync(store, Executable.Current, directory, screen, keep, cancellation).ConfigureAwait(false);
+            await ShowAsync(store, Executable.Current, directory, screen, keep, cancellation);
             return ExitCode.Ok;
         }
         finally
@@ -37,14 +40,16 @@ internal static class DemoCommand
     }
 
     /// <summary>Serves, mounts and shows a store that is there already.</summary>
-    internal static async Task ShowAsync(DemoStore store, Executable executable, string directory, DemoScreen screen, bool keep, CancellationToken cancellation)
+    internal static async Task ShowAsync(
+        DemoStore store, Executable executable, string directory, DemoScreen screen, bool keep, CancellationToken cancellation)
     {
-        await using var server = await DemoServer.StartAsync(store, port: 0, cancellation).ConfigureAwait(false);
-        await using var mount = await DemoMount.StartAsync(executable, Path.Combine(directory, "models"), Path.Combine(directory, "cache"), server.Address, cancellation).ConfigureAwait(false);
+        await using var server = await DemoServer.StartAsync(store, port: 0, cancellation);
+        await using var mount = await DemoMount.StartAsync(
+            executable, Path.Combine(directory, "models"), Path.Combine(directory, "cache"), server.Address, cancellation);
         screen.Title($"An MLflow server at {server.Address} is mounted on {mount.MountPoint}");
         try
         {
-            await new DemoRun(store, server, mount, screen).RunAsync(cancellation).ConfigureAwait(false);
+            await new DemoRun(store, server, mount, screen).RunAsync(cancellation);
         }
         catch (DemoFailedException e)
         {
@@ -52,7 +57,7 @@ internal static class DemoCommand
         }
 
         if (keep)
-            await KeepAsync(mount, screen, cancellation).ConfigureAwait(false);
+            await KeepAsync(mount, screen, cancellation);
     }
 
     private static async Task KeepAsync(DemoMount mount, DemoScreen screen, CancellationToken cancellation)
@@ -67,7 +72,7 @@ internal static class DemoCommand
             """);
         try
         {
-            await mount.Ended.WaitAsync(cancellation).ConfigureAwait(false);
+            await mount.Ended.WaitAsync(cancellation);
         }
         catch (OperationCanceledException)
         {

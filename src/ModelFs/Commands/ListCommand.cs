@@ -15,8 +15,8 @@ internal static class ListCommand
         command.Options.Add(longForm);
         command.SetStoreAction(p => [p.GetValue(path) ?? ""], async (parsed, store, paths, cancellation) =>
         {
-            await foreach (var entry in store.ListAsync(paths[0], cancellation).ConfigureAwait(false))
-                await Console.Out.WriteLineAsync(parsed.GetValue(longForm) ? Long(entry) : entry.Name).ConfigureAwait(false);
+            await foreach (var entry in store.ListAsync(paths[0], cancellation))
+                await Console.Out.WriteLineAsync(parsed.GetValue(longForm) ? Long(entry) : entry.Name);
             return ExitCode.Ok;
         });
         return command;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using ModelFs.Configuration;
 using ModelFs.Control;
 using ModelFs.Hosting;
@@ -11,7 +12,11 @@ internal static class MountCommand
     {
         var mountPoint = new Argument<string>("MOUNTPOINT") { Description = "An empty directory; it is made when its parent is there." };
         var daemon = new Option<bool>("--daemon") { Description = "Go to the background, and return when the mount answers." };
-        var logFile = new Option<string?>("--log-file") { HelpName = "FILE", Description = "With --daemon: where it logs (default modelfs.log in the cache directory)." };
+        var logFile = new Option<string?>("--log-file")
+        {
+            HelpName = "FILE",
+            Description = "With --daemon: where it logs (default modelfs.log in the cache directory).",
+        };
         var reportTo = new Option<int?>("--report-fd") { Hidden = true };
         var command = new Verb("mount", "Mounts registries on a directory and serves it until SIGTERM, Ctrl-C or modelfs umount.",
             "modelfs mount ~/models --registry MLFLOW=mlflow:http://127.0.0.1:5000 --daemon");
@@ -31,11 +36,11 @@ internal static class MountCommand
                     throw new ConfigurationException("--log-file: goes with --daemon; in the foreground the log is standard error");
                 if (!parsed.GetValue(daemon) || parsed.GetValue(reportTo) is not null)
                 {
-                    await MountHost.RunAsync(options, warnings, where, report, cancellation).ConfigureAwait(false);
+                    await MountHost.RunAsync(options, warnings, where, report, cancellation);
                     return ExitCode.Ok;
                 }
 
-                return await DetachAsync(options, parsed.GetValue(logFile), cancellation).ConfigureAwait(false);
+                return await DetachAsync(options, parsed.GetValue(logFile), cancellation);
             }
             catch (Exception e) when (e is CommandException or ConfigurationException)
             {
@@ -51,8 +56,8 @@ internal static class MountCommand
         var log = Path.GetFullPath(logFile ?? Path.Combine(options.Cache, "modelfs.log"));
         // The same command line once more; the report's descriptor tells the child that it is the daemon.
         var arguments = Environment.GetCommandLineArgs().Skip(1).ToList();
-        arguments.InsertRange(arguments.IndexOf("mount") + 1, ["--report-fd", DetachedProcess.ReportDescriptor.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-        var (exitCode, error) = await DetachedProcess.StartAsync(Executable.Current, arguments, log, cancellation).ConfigureAwait(false);
+        arguments.InsertRange(arguments.IndexOf("mount") + 1, ["--report-fd", DetachedProcess.ReportDescriptor.ToString(CultureInfo.InvariantCulture)]);
+        var (exitCode, error) = await DetachedProcess.StartAsync(Executable.Current, arguments, log, cancellation);
         return exitCode switch
         {
             ExitCode.Ok => exitCode,

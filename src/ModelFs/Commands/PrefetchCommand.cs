@@ -10,18 +10,20 @@ internal static class PrefetchCommand
     public static Command Create()
     {
         var path = new Argument<string[]>("PATH") { Description = StoreVerb.PathHelp, Arity = ArgumentArity.OneOrMore };
-        var command = new Verb("prefetch", "Fetches all files below the paths into the cache. What is there already is not fetched again, so it resumes; a file that fails does not stop the others.",
+        var command = new Verb(
+            "prefetch",
+            "Fetches all files below the paths into the cache. It resumes where it was interrupted; a file that fails does not stop the others.",
             "modelfs prefetch MLFLOW/iris/champion models:/bert@champion");
         command.Arguments.Add(path);
         command.SetStoreAction(p => p.GetValue(path)!, async (_, store, paths, cancellation) =>
         {
             var reports = store.PrefetchAsync(paths, cancellation);
             var last = Console.IsErrorRedirected
-                ? await PrefetchProgress.WriteLinesAsync(reports, Console.Error, TimeProvider.System).ConfigureAwait(false)
-                : await PrefetchProgress.DrawAsync(reports).ConfigureAwait(false);
+                ? await PrefetchProgress.WriteLinesAsync(reports, Console.Error, TimeProvider.System)
+                : await PrefetchProgress.DrawAsync(reports);
             if (last is { Failed: > 0 })
                 throw new CommandException($"{last.Failed} of {last.TotalFiles} files failed; run this again for them");
-            await Console.Out.WriteLineAsync($"{last?.TotalFiles ?? 0} files, {ByteSize.Format(last?.Bytes ?? 0)}, all in the cache").ConfigureAwait(false);
+            await Console.Out.WriteLineAsync($"{last?.TotalFiles ?? 0} files, {ByteSize.Format(last?.Bytes ?? 0)}, all in the cache");
             return ExitCode.Ok;
         });
         return command;

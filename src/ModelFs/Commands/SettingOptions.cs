@@ -23,7 +23,8 @@ internal sealed class SettingOptions
         command.Options.Add(registry);
         foreach (var setting in Setting.All)
         {
-            var option = new Option<string?>(setting.Flag) { HelpName = setting.Argument, Description = setting.Help, Hidden = !shown.Contains(setting.Key) };
+            var hidden = !shown.Contains(setting.Key);
+            var option = new Option<string?>(setting.Flag) { HelpName = setting.Argument, Description = setting.Help, Hidden = hidden };
             settings.Add((setting, option));
             command.Options.Add(option);
         }
@@ -39,6 +40,7 @@ internal sealed class SettingOptions
             if (parsed.GetValue(option) is { } value)
                 flags.Add((setting, value));
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "");
-        return ConfigurationReader.Read(new ConfigurationInput(environment, Directory.GetCurrentDirectory(), parsed.GetValue(config), flags, parsed.GetValue(registry)));
+        var directory = Directory.GetCurrentDirectory();
+        return ConfigurationReader.Read(new ConfigurationInput(environment, directory, parsed.GetValue(config), flags, parsed.GetValue(registry)));
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using ModelFs.Configuration;
 using ModelFs.Control;
@@ -10,12 +11,13 @@ internal static class StatusCommand
     public static Command Create()
     {
         var json = new Option<bool>("--json") { Description = "As one JSON document." };
-        var command = new Verb("status", "Shows mounts, registries and whether they answer, the cache, and how many bytes came from where.", "modelfs status --json");
+        var command = new Verb(
+            "status", "Shows mounts, registries and whether they answer, the cache, and how many bytes came from where.", "modelfs status --json");
         command.Options.Add(json);
         command.SetStoreAction(_ => [], async (parsed, store, _, cancellation) =>
         {
-            var status = await store.GetStatusAsync(cancellation).ConfigureAwait(false);
-            await Console.Out.WriteLineAsync(parsed.GetValue(json) ? Json(status) : Text(status)).ConfigureAwait(false);
+            var status = await store.GetStatusAsync(cancellation);
+            await Console.Out.WriteLineAsync(parsed.GetValue(json) ? Json(status) : Text(status));
             return ExitCode.Ok;
         });
         return command;
@@ -26,10 +28,15 @@ internal static class StatusCommand
 
     internal static string Text(StatusReport status)
     {
-        var lines = new List<string> { status.Daemon is { } daemon ? $"daemon      process {daemon.Pid}, version {status.Version}, since {daemon.Since:yyyy-MM-dd HH:mm:ss}Z" : "daemon      none on this cache" };
+        var daemon = status.Daemon is { } d ? $"process {d.Pid}, version {status.Version}, since {d.Since:yyyy-MM-dd HH:mm:ss}Z" : "none on this cache";
+        var lines = new List<string> { $"daemon      {daemon}" };
         lines.AddRange(status.Mounts.Select(m => $"mount       {m}"));
         foreach (var registry in status.Registries)
-            lines.Add($"registry    {registry.Name}: {registry.Description}: {(registry.Answers ? $"answers in {registry.Milliseconds:0.#} ms" : registry.Error)}");
+        {
+            var answer = registry.Answers ? string.Create(CultureInfo.InvariantCulture, $"answers in {registry.Milliseconds:0.#} ms") : registry.Error;
+            lines.Add($"registry    {registry.Name}: {registry.Description}: {answer}");
+        }
+
         var cache = status.Cache;
         lines.Add($"cache       {cache.Directory}: {ByteSize.Format(cache.UsedBytes)} of {ByteSize.Format(cache.MaxBytes)}, "
             + $"{cache.Objects} objects, {cache.SealedObjects} complete, {cache.OpenObjects} open, {cache.Evictions} evicted");

@@ -11,18 +11,20 @@ internal static class StoreVerb
     public const string PathHelp = "MLFLOW/iris/champion/MLmodel, models:/iris@champion/MLmodel, or a path under a mount.";
 
     public static void SetStoreAction(
-        this Command command, Func<ParseResult, IReadOnlyList<string>> paths, Func<ParseResult, IStore, IReadOnlyList<string>, CancellationToken, Task<int>> action)
+        this Command command,
+        Func<ParseResult, IReadOnlyList<string>> paths,
+        Func<ParseResult, IStore, IReadOnlyList<string>, CancellationToken, Task<int>> action)
     {
         var settings = new SettingOptions(command, "cache");
         command.SetAction(async (parsed, cancellation) =>
         {
             var (options, warnings) = settings.Read(parsed);
             foreach (var warning in warnings)
-                await Console.Error.WriteLineAsync("modelfs: " + warning).ConfigureAwait(false);
+                await Console.Error.WriteLineAsync("modelfs: " + warning);
             using var logs = Logging.Create(options, LogLevel.None);
-            var (store, treePaths) = await StoreFinder.OpenAsync(options, paths(parsed), logs, cancellation).ConfigureAwait(false);
+            var (store, treePaths) = await StoreFinder.OpenAsync(options, paths(parsed), logs, cancellation);
             await using (store)
-                return await action(parsed, store, treePaths, cancellation).ConfigureAwait(false);
+                return await action(parsed, store, treePaths, cancellation);
         });
     }
 }

@@ -17,7 +17,7 @@ internal static class UmountCommand
         command.Arguments.Add(mountPoint);
         command.SetAction(async (parsed, cancellation) =>
         {
-            await UnmountAsync(MountPoints.RealPath(parsed.GetValue(mountPoint)!), cancellation).ConfigureAwait(false);
+            await UnmountAsync(MountPoints.RealPath(parsed.GetValue(mountPoint)!), cancellation);
             return ExitCode.Ok;
         });
         return command;
@@ -28,18 +28,19 @@ internal static class UmountCommand
         if (!MountPoints.All().Contains(mountPoint))
         {
             var others = MountPoints.All();
-            throw new CommandException($"{mountPoint} is no mount of modelfs; {(others.Count == 0 ? "there is none" : "there is " + string.Join(", ", others))}");
+            throw new CommandException($"{mountPoint} is no mount of modelfs; there is {(others.Count == 0 ? "none" : string.Join(", ", others))}");
         }
 
-        using var daemon = await AskToStopAsync(mountPoint, cancellation).ConfigureAwait(false);
+        using var daemon = await AskToStopAsync(mountPoint, cancellation);
         if (daemon is null)
         {
             MountTable.DetachAll(mountPoint, MountPoints.FileSystemType);
         }
-        else if (!await HasEndedAsync(daemon, cancellation).ConfigureAwait(false))
+        else if (!await HasEndedAsync(daemon, cancellation))
         {
             MountTable.DetachAll(mountPoint, MountPoints.FileSystemType);
-            throw new CommandException($"{mountPoint} is detached, but its daemon (process {daemon.Id}) has not ended within {Patience.TotalSeconds:0} s; its log may say why");
+            throw new CommandException(
+                $"{mountPoint} is detached, but its daemon (process {daemon.Id}) has not ended within {Patience.TotalSeconds:0} s; its log may say why");
         }
 
         ControlSocket.Forget(mountPoint);
@@ -57,12 +58,14 @@ internal static class UmountCommand
             return null;
         try
         {
-            await using var daemon = await DaemonStore.ConnectAsync(socket, cancellation).ConfigureAwait(false);
+            await using var daemon = await DaemonStore.ConnectAsync(socket, cancellation);
             if (daemon is null)
                 return null;
-            var process = await daemon.GetDaemonAsync(cancellation).ConfigureAwait(false) is { } found && found.MountPoint == mountPoint ? Process.GetProcessById(found.Pid) : null;
-            if (process is not null)
-                await daemon.StopAsync(cancellation).ConfigureAwait(false);
+            var found = await daemon.GetDaemonAsync(cancellation);
+            if (found.MountPoint != mountPoint)
+                return null;
+            var process = Process.GetProcessById(found.Pid);
+            await daemon.StopAsync(cancellation);
             return process;
         }
         catch (Exception e) when (e is CommandException or ArgumentException)
@@ -78,7 +81,7 @@ internal static class UmountCommand
         limit.CancelAfter(Patience);
         try
         {
-            await daemon.WaitForExitAsync(limit.Token).ConfigureAwait(false);
+            await daemon.WaitForExitAsync(limit.Token);
             return true;
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)

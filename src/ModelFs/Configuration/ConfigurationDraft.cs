@@ -13,7 +13,8 @@ internal sealed class ConfigurationDraft
 
     public void Set(Setting setting, string value, string source) => settings[setting] = (value, source);
 
-    public void Set(string registry, RegistrySetting setting, IReadOnlyList<string> values, string source) => registrySettings[(registry, setting)] = (values, source);
+    public void Set(string registry, RegistrySetting setting, IReadOnlyList<string> values, string source) =>
+        registrySettings[(registry, setting)] = (values, source);
 
     /// <summary>A registry of this name exists; its settings follow.</summary>
     public void Declare(string name, string source)
@@ -42,10 +43,19 @@ internal sealed class ConfigurationDraft
             Check(() => options = setting.Apply(options, value), setting.Key, value, source);
         options = options with { Registries = [.. registries.Select(r => Build(r.Name, r.Source))] };
         foreach (var registry in options.Registries)
-            if (registry.TotalTimeout >= options.RequestDeadline)
-                throw new ConfigurationException(
-                    $"registries.{registry.Name}.totalTimeout: {Duration.Format(registry.TotalTimeout)} must be less than requestDeadline, {Duration.Format(options.RequestDeadline)} ({SourceOf(registry.Name, "totalTimeout") ?? settings.Values.Select(v => v.Source).LastOrDefault() ?? "default"})");
+            CheckTimes(registry, options.RequestDeadline);
         return options;
+    }
+
+    /// <summary>A registry that outlasts the request which waits for it would be cut off with no word of its own.</summary>
+    private void CheckTimes(RegistryOptions registry, TimeSpan deadline)
+    {
+        if (registry.TotalTimeout < deadline)
+            return;
+        var own = registrySettings.FirstOrDefault(s => s.Key.Name == registry.Name && s.Key.Setting.Key == "totalTimeout").Value.Source;
+        var source = own ?? settings.FirstOrDefault(s => s.Key.Key == "requestDeadline").Value.Source;
+        var (total, most) = (Duration.Format(registry.TotalTimeout), Duration.Format(deadline));
+        throw new ConfigurationException($"registries.{registry.Name}.totalTimeout: {total} must be less than requestDeadline, {most} ({source})");
     }
 
     private RegistryOptions Build(string name, string source)
@@ -59,14 +69,6 @@ internal sealed class ConfigurationDraft
         if (options.Uri.Length == 0)
             throw new ConfigurationException($"registries.{name}: uri is missing ({source}), such as http://127.0.0.1:5000 or sqlite:////srv/mlflow.db");
         return options;
-    }
-
-    private string? SourceOf(string registry, string key)
-    {
-        foreach (var ((name, setting), (_, source)) in registrySettings)
-            if (name == registry && setting.Key == key)
-                return source;
-        return null;
     }
 
     private static void Check(Action apply, string key, string value, string source)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 
 namespace ModelFs.Configuration;
@@ -17,21 +16,23 @@ internal sealed record Setting(string Key, string Argument, string Help, Func<Mo
     public static IReadOnlyList<Setting> All { get; } =
     [
         new("cache", "DIR", "Directory of the cached blocks.", (o, v) => o with { Cache = Path.GetFullPath(NotEmpty(v)) }),
-        new("index", "DIR", "Directory of the cache's index, when it has to lie elsewhere: it must be local.", (o, v) => o with { Index = Path.GetFullPath(NotEmpty(v)) }),
-        new("cacheSize", "SIZE", "Bytes that the cache may take on disk (default 100GiB, at least 64MiB).", (o, v) => o with { CacheSize = Size(v, 64L << 20, "64MiB") }),
+        new("index", "DIR", "Directory of the cache's index, when it has to lie elsewhere: it must be local.",
+            (o, v) => o with { Index = Path.GetFullPath(NotEmpty(v)) }),
+        new("cacheSize", "SIZE", "Bytes that the cache may take on disk (default 100GiB, at least 64MiB).",
+            (o, v) => o with { CacheSize = Size(v, 64L << 20, "64MiB") }),
         new("minFree", "SIZE", "Bytes of the disk that the cache leaves free (default 1GiB).", (o, v) => o with { MinFree = Size(v, 0, "0") }),
         new("aliasTtl", "TIME", "How long an alias is believed before the registry is asked again (default 10s, 0 to 1h).",
             (o, v) => o with { AliasTtl = Time(v, TimeSpan.Zero, TimeSpan.FromHours(1)) }),
         new("requestDeadline", "TIME", "How long a read may take before it fails with EIO (default 60s, 1s to 1h).",
             (o, v) => o with { RequestDeadline = Time(v, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)) }),
-        new("allowOther", "true|false", "Whether other users may enter the mount (default true for root, else false).", (o, v) => o with { AllowOther = Flagged(v) }),
+        new("allowOther", "true|false", "Whether other users may enter the mount (default true for root, else false).",
+            (o, v) => o with { AllowOther = Flagged(v) }),
         new("logFormat", "human|json", "How the log is written (default human on a terminal, else json).",
             (o, v) => o with { LogFormat = OneOf(v, ("human", LogFormat.Human), ("json", LogFormat.Json)) }),
         new("logLevel", "LEVEL", "Least level that is logged: debug, information, warning or error.",
             (o, v) => o with
             {
-                LogLevel = OneOf(v, ("debug", Microsoft.Extensions.Logging.LogLevel.Debug), ("information", Microsoft.Extensions.Logging.LogLevel.Information),
-                    ("warning", Microsoft.Extensions.Logging.LogLevel.Warning), ("error", Microsoft.Extensions.Logging.LogLevel.Error)),
+                LogLevel = OneOf(v, ("debug", LogLevel.Debug), ("information", LogLevel.Information), ("warning", LogLevel.Warning), ("error", LogLevel.Error)),
             }),
     ];
 
@@ -63,5 +64,5 @@ internal sealed record Setting(string Key, string Argument, string Help, Func<Mo
     }
 
     private static string Words(string key, char separator) =>
-        string.Concat(key.Select(c => char.IsUpper(c) ? string.Create(CultureInfo.InvariantCulture, $"{separator}{char.ToLowerInvariant(c)}") : c.ToString()));
+        string.Concat(key.Select(c => char.IsUpper(c) ? $"{separator}{char.ToLowerInvariant(c)}" : $"{c}"));
 }

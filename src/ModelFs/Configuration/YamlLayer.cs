@@ -16,7 +16,8 @@ internal static class YamlLayer
             yaml.Load(reader);
             if (yaml.Documents.Count == 0)
                 return;
-            root = yaml.Documents[0].RootNode as YamlMappingNode ?? throw new ConfigurationException($"{file}:1: the configuration is a mapping of settings, and this is none");
+            root = yaml.Documents[0].RootNode as YamlMappingNode
+                ?? throw new ConfigurationException($"{file}:1: the configuration is a mapping of settings, and this is none");
         }
         catch (YamlException e)
         {

@@ -46,41 +46,45 @@ internal static class ControlServer
             switch (context.Request.Method, context.Request.Path.Value)
             {
                 case ("GET", "/status"):
-                    await WriteAsync(context, (await store.GetStatusAsync(end.Token).ConfigureAwait(false)) with { Daemon = daemon, Mounts = [daemon.MountPoint] }, ReportJson.Default.StatusReport).ConfigureAwait(false);
+                    var status = await store.GetStatusAsync(end.Token) with { Daemon = daemon, Mounts = [daemon.MountPoint] };
+                    await WriteAsync(context, status, ReportJson.Default.StatusReport);
                     break;
                 case ("GET", "/daemon"):
-                    await WriteAsync(context, daemon, ReportJson.Default.DaemonReport).ConfigureAwait(false);
+                    await WriteAsync(context, daemon, ReportJson.Default.DaemonReport);
                     break;
                 case ("GET", "/resolve"):
-                    await WriteAsync(context, await store.ResolveAsync(path, end.Token).ConfigureAwait(false), ReportJson.Default.EntryReport).ConfigureAwait(false);
+                    var entry = await store.ResolveAsync(path, end.Token);
+                    await WriteAsync(context, entry, ReportJson.Default.EntryReport);
                     break;
                 case ("GET", "/list"):
-                    await WriteLinesAsync(context, store.ListAsync(path, end.Token), ReportJson.Default.LineEntryReport).ConfigureAwait(false);
+                    await WriteLinesAsync(context, store.ListAsync(path, end.Token), ReportJson.Default.LineEntryReport);
                     break;
                 case ("GET", "/content"):
-                    await WriteContentAsync(context, store, path, end.Token).ConfigureAwait(false);
+                    await WriteContentAsync(context, store, path, end.Token);
                     break;
                 case ("POST", "/prefetch"):
-                    var request = await JsonSerializer.DeserializeAsync(context.Request.Body, ReportJson.Default.PrefetchRequest, end.Token).ConfigureAwait(false);
-                    await WriteLinesAsync(context, store.PrefetchAsync(request?.Paths ?? [], end.Token), ReportJson.Default.LinePrefetchReport).ConfigureAwait(false);
+                    var request = await JsonSerializer.DeserializeAsync(context.Request.Body, ReportJson.Default.PrefetchRequest, end.Token);
+                    var reports = store.PrefetchAsync(request?.Paths ?? [], end.Token);
+                    await WriteLinesAsync(context, reports, ReportJson.Default.LinePrefetchReport);
                     break;
                 case ("POST", "/stop"):
                     context.Response.StatusCode = StatusCodes.Status202Accepted;
-                    await context.Response.CompleteAsync().ConfigureAwait(false);
+                    await context.Response.CompleteAsync();
                     lifetime.StopApplication();
                     break;
                 default:
-                    await FailAsync(context, StatusCodes.Status404NotFound, "this daemon knows no such request; is the command line of another version?").ConfigureAwait(false);
+                    const string Unknown = "this daemon knows no such request; is the command line of another version?";
+                    await FailAsync(context, StatusCodes.Status404NotFound, Unknown);
                     break;
             }
         }
         catch (CommandException e) when (!context.Response.HasStarted)
         {
-            await FailAsync(context, StatusCodes.Status422UnprocessableEntity, e.Message).ConfigureAwait(false);
+            await FailAsync(context, StatusCodes.Status422UnprocessableEntity, e.Message);
         }
         catch (JsonException e) when (!context.Response.HasStarted)
         {
-            await FailAsync(context, StatusCodes.Status400BadRequest, e.Message).ConfigureAwait(false);
+            await FailAsync(context, StatusCodes.Status400BadRequest, e.Message);
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
         {
@@ -94,8 +98,8 @@ internal static class ControlServer
         string? error = null;
         try
         {
-            await foreach (var item in items.ConfigureAwait(false))
-                await WriteLineAsync(context, new Line<T>(item, null), type).ConfigureAwait(false);
+            await foreach (var item in items)
+                await WriteLineAsync(context, new Line<T>(item, null), type);
         }
         catch (CommandException e)
         {
@@ -103,34 +107,30 @@ internal static class ControlServer
         }
 
         if (error is not null)
-            await WriteLineAsync(context, new Line<T>(default, error), type).ConfigureAwait(false);
+            await WriteLineAsync(context, new Line<T>(default, error), type);
     }
 
     private static async Task WriteLineAsync<T>(HttpContext context, Line<T> line, JsonTypeInfo<Line<T>> type)
     {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(line, type);
-        await context.Response.Body.WriteAsync(bytes, context.RequestAborted).ConfigureAwait(false);
-        await context.Response.Body.WriteAsync("\n"u8.ToArray(), context.RequestAborted).ConfigureAwait(false);
+        await context.Response.Body.WriteAsync(bytes, context.RequestAborted);
+        await context.Response.Body.WriteAsync("\n"u8.ToArray(), context.RequestAborted);
     }
 
     private static async Task WriteContentAsync(HttpContext context, IStore store, string path, CancellationToken cancellation)
     {
-        var file = await store.ResolveAsync(path, cancellation).ConfigureAwait(false);
-        if (file.Kind != EntryKind.File)
-            throw new CommandException($"{path} is a directory; modelfs ls shows what is in it");
         context.Response.ContentType = "application/octet-stream";
         string? error = null;
         try
         {
-            // The canonical path: an alias that moves between the two does not mix versions.
-            await store.CopyAsync(file.Path, content => ContentFrames.WriteAsync(context.Response.Body, content, cancellation), cancellation).ConfigureAwait(false);
+            await store.CopyAsync(path, content => ContentFrames.WriteAsync(context.Response.Body, content, cancellation), cancellation);
         }
         catch (CommandException e)
         {
             error = e.Message;
         }
 
-        await ContentFrames.EndAsync(context.Response.Body, error, cancellation).ConfigureAwait(false);
+        await ContentFrames.EndAsync(context.Response.Body, error, cancellation);
     }
 
     private static Task FailAsync(HttpContext context, int status, string message)

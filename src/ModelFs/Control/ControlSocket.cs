@@ -58,7 +58,8 @@ internal static class ControlSocket
         }
     }
 
-    /// <summary>Binds the socket, for its owner alone, and leaves word of it. The caller holds the cache: a socket that is there already is a dead daemon's.</summary>
+    /// <summary>Binds the socket, for its owner alone, and leaves word of it.</summary>
+    /// <remarks>The caller holds the cache: a socket that is there already is a dead daemon's.</remarks>
     public static Socket Bind(ModelFsOptions options, string mountPoint)
     {
         var path = PathFor(options);

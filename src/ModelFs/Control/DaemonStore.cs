@@ -18,7 +18,10 @@ internal sealed class DaemonStore : IStore
     private DaemonStore(string socket)
     {
         Socket = socket;
-        var handler = new SocketsHttpHandler { ConnectCallback = async (_, cancellation) => new NetworkStream(await DialAsync(socket, cancellation).ConfigureAwait(false), ownsSocket: true) };
+        var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellation) => new NetworkStream(await DialAsync(socket, cancellation), ownsSocket: true),
+        };
         http = new HttpClient(handler) { BaseAddress = new Uri("http://modelfs/"), Timeout = Timeout.InfiniteTimeSpan };
     }
 
@@ -30,7 +33,7 @@ internal sealed class DaemonStore : IStore
     {
         try
         {
-            using var probe = await DialAsync(socket, cancellation).ConfigureAwait(false);
+            using var probe = await DialAsync(socket, cancellation);
             return new DaemonStore(socket);
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
@@ -45,24 +48,26 @@ internal sealed class DaemonStore : IStore
 
     public Task<StatusReport> GetStatusAsync(CancellationToken cancellation) => GetAsync("status", ReportJson.Default.StatusReport, cancellation);
 
-    public Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation) => GetAsync(Request("resolve", path), ReportJson.Default.EntryReport, cancellation);
+    public Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation) =>
+        GetAsync(Request("resolve", path), ReportJson.Default.EntryReport, cancellation);
 
     public IAsyncEnumerable<EntryReport> ListAsync(string path, CancellationToken cancellation) =>
         ReadLinesAsync(new HttpRequestMessage(HttpMethod.Get, Request("list", path)), ReportJson.Default.LineEntryReport, cancellation);
 
-    public IAsyncEnumerable<PrefetchReport> PrefetchAsync(IReadOnlyList<string> paths, CancellationToken cancellation) =>
-        ReadLinesAsync(
-            new HttpRequestMessage(HttpMethod.Post, "prefetch") { Content = JsonContent.Create(new PrefetchRequest(paths), ReportJson.Default.PrefetchRequest) },
-            ReportJson.Default.LinePrefetchReport, cancellation);
+    public IAsyncEnumerable<PrefetchReport> PrefetchAsync(IReadOnlyList<string> paths, CancellationToken cancellation)
+    {
+        var content = JsonContent.Create(new PrefetchRequest(paths), ReportJson.Default.PrefetchRequest);
+        return ReadLinesAsync(new HttpRequestMessage(HttpMethod.Post, "prefetch") { Content = content }, ReportJson.Default.LinePrefetchReport, cancellation);
+    }
 
     public async Task CopyAsync(string path, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancellation)
     {
-        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, Request("content", path)), cancellation).ConfigureAwait(false);
-        await using var body = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, Request("content", path)), cancellation);
+        await using var body = await response.Content.ReadAsStreamAsync(cancellation);
         string? error;
         try
         {
-            error = await ContentFrames.CopyAsync(body, write, cancellation).ConfigureAwait(false);
+            error = await ContentFrames.CopyAsync(body, write, cancellation);
         }
         catch (IOException)
         {
@@ -78,7 +83,7 @@ internal sealed class DaemonStore : IStore
 
     /// <summary>Asks the daemon to unmount and end.</summary>
     public async Task StopAsync(CancellationToken cancellation) =>
-        (await SendAsync(new HttpRequestMessage(HttpMethod.Post, "stop"), cancellation).ConfigureAwait(false)).Dispose();
+        (await SendAsync(new HttpRequestMessage(HttpMethod.Post, "stop"), cancellation)).Dispose();
 
     public ValueTask DisposeAsync()
     {
@@ -93,7 +98,7 @@ internal sealed class DaemonStore : IStore
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
             return socket;
         }
         catch
@@ -105,15 +110,16 @@ internal sealed class DaemonStore : IStore
 
     private async Task<T> GetAsync<T>(string request, JsonTypeInfo<T> type, CancellationToken cancellation)
     {
-        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, request), cancellation).ConfigureAwait(false);
-        return await response.Content.ReadFromJsonAsync(type, cancellation).ConfigureAwait(false) ?? throw new CommandException("the daemon answered nothing");
+        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, request), cancellation);
+        return await response.Content.ReadFromJsonAsync(type, cancellation) ?? throw new CommandException("the daemon answered nothing");
     }
 
-    private async IAsyncEnumerable<T> ReadLinesAsync<T>(HttpRequestMessage request, JsonTypeInfo<Line<T>> type, [EnumeratorCancellation] CancellationToken cancellation)
+    private async IAsyncEnumerable<T> ReadLinesAsync<T>(
+        HttpRequestMessage request, JsonTypeInfo<Line<T>> type, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        using var response = await SendAsync(request, cancellation).ConfigureAwait(false);
-        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false));
-        while (await ReadLineAsync(reader, cancellation).ConfigureAwait(false) is { } text)
+        using var response = await SendAsync(request, cancellation);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellation));
+        while (await ReadLineAsync(reader, cancellation) is { } text)
         {
             var line = JsonSerializer.Deserialize(text, type) ?? throw new CommandException("the daemon's answer makes no sense");
             yield return line.Item ?? throw new CommandException(line.Error ?? "the daemon's answer makes no sense");
@@ -127,7 +133,7 @@ internal sealed class DaemonStore : IStore
         HttpResponseMessage response;
         try
         {
-            response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token).ConfigureAwait(false);
+            response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
         }
         catch (HttpRequestException e)
         {
@@ -135,7 +141,7 @@ internal sealed class DaemonStore : IStore
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            throw new CommandException($"the daemon at {Socket} takes connections but gave no answer within {AnswerTimeout.TotalSeconds:0} s; its log may say why");
+            throw new CommandException($"the daemon at {Socket} gave no answer within {AnswerTimeout.TotalSeconds:0} s; its log may say why");
         }
 
         if (response.IsSuccessStatusCode)
@@ -143,7 +149,7 @@ internal sealed class DaemonStore : IStore
         using (response)
         {
             var error = response.StatusCode == HttpStatusCode.InternalServerError ? null
-                : await response.Content.ReadFromJsonAsync(ReportJson.Default.ErrorReport, cancellation).ConfigureAwait(false);
+                : await response.Content.ReadFromJsonAsync(ReportJson.Default.ErrorReport, cancellation);
             throw new CommandException(error?.Message ?? "the daemon failed; its log says why");
         }
     }
@@ -152,7 +158,7 @@ internal sealed class DaemonStore : IStore
     {
         try
         {
-            return await reader.ReadLineAsync(cancellation).ConfigureAwait(false);
+            return await reader.ReadLineAsync(cancellation);
         }
         catch (IOException)
         {

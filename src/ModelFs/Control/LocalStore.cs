@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Reflection;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using ModelFs.Cache;
@@ -17,6 +16,8 @@ internal sealed class LocalStore : IStore
     /// <summary>Longer, and <c>status</c> would rather say that the registry does not answer.</summary>
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
 
+    private static readonly string Version = typeof(LocalStore).Assembly.GetName().Version?.ToString(3) ?? "";
+
     private readonly ModelFsOptions options;
     private readonly BlockCache cache;
     private readonly List<(string Name, IModelRegistry Registry)> registries;
@@ -31,8 +32,6 @@ internal sealed class LocalStore : IStore
 
     public ModelTree Tree { get; }
 
-    public static string Version { get; } = typeof(LocalStore).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
-
     /// <exception cref="CacheInUseException">Another process has the cache.</exception>
     /// <exception cref="ConfigurationException">A registry cannot be what the configuration says.</exception>
     public static async Task<LocalStore> OpenAsync(ModelFsOptions options, ILoggerFactory logs, CancellationToken cancellation)
@@ -41,9 +40,14 @@ internal sealed class LocalStore : IStore
         BlockCache cache;
         try
         {
-            cache = await BlockCache.OpenAsync(
-                new CacheOptions { Directory = options.Cache, IndexDirectory = options.Index, MaxBytes = options.CacheSize, MinFreeBytes = options.MinFree },
-                logs, TimeProvider.System, cancellation).ConfigureAwait(false);
+            var cacheOptions = new CacheOptions
+            {
+                Directory = options.Cache,
+                IndexDirectory = options.Index,
+                MaxBytes = options.CacheSize,
+                MinFreeBytes = options.MinFree,
+            };
+            cache = await BlockCache.OpenAsync(cacheOptions, logs, TimeProvider.System, cancellation);
         }
         catch (Exception e) when (e is not CacheInUseException and (IOException or UnauthorizedAccessException))
         {
@@ -55,39 +59,39 @@ internal sealed class LocalStore : IStore
 
     public async Task<StatusReport> GetStatusAsync(CancellationToken cancellation)
     {
-        var reports = await Task.WhenAll(registries.Select(r => PingAsync(r.Name, r.Registry, cancellation))).ConfigureAwait(false);
+        var reports = await Task.WhenAll(registries.Select(r => PingAsync(r.Name, r.Registry, cancellation)));
         return new StatusReport(Version, null, MountPoints.All(), reports, cache.Status);
     }
 
     public async Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation) =>
-        Report(await FindAsync(path, cancellation).ConfigureAwait(false));
+        Report(await FindAsync(path, cancellation));
 
     public async IAsyncEnumerable<EntryReport> ListAsync(string path, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        var node = await FindAsync(path, cancellation).ConfigureAwait(false);
+        var node = await FindAsync(path, cancellation);
         if (node is FileNode)
         {
             yield return Report(node);
             yield break;
         }
 
-        await foreach (var child in Tree.ListAsync(node, cancellation).ConfigureAwait(false))
+        await foreach (var child in Tree.ListAsync(node, cancellation))
             yield return Report(child.OrThrow(node.Path));
     }
 
     public async Task CopyAsync(string path, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancellation)
     {
-        var file = await FindFileAsync(path, cancellation).ConfigureAwait(false);
+        var file = await FindFileAsync(path, cancellation);
         using var handle = Tree.Open(file);
         var buffer = new byte[1 << 20];
         for (long offset = 0; ;)
         {
-            var read = await handle.ReadAsync(offset, buffer, cancellation).ConfigureAwait(false);
+            var read = await handle.ReadAsync(offset, buffer, cancellation);
             if (!read.IsOk)
                 throw new CommandException($"{file.Path}: reading failed at byte {offset}: {(Errno)read.Errno}");
             if (read.Value == 0)
                 return;
-            await write(buffer.AsMemory(0, (int)read.Value)).ConfigureAwait(false);
+            await write(buffer.AsMemory(0, (int)read.Value));
             offset += read.Value;
         }
     }
@@ -96,24 +100,25 @@ internal sealed class LocalStore : IStore
     {
         await using var prefetch = new Prefetch(Tree, cancellation);
         foreach (var path in paths)
-            await prefetch.AddAsync(await FindAsync(path, cancellation).ConfigureAwait(false)).ConfigureAwait(false);
-        await foreach (var report in prefetch.RunAsync().ConfigureAwait(false))
+            await prefetch.AddAsync(await FindAsync(path, cancellation));
+        await foreach (var report in prefetch.RunAsync())
             yield return report;
     }
 
     public async ValueTask DisposeAsync()
     {
-        await Tree.DisposeAsync().ConfigureAwait(false);
-        await cache.DisposeAsync().ConfigureAwait(false);
+        await Tree.DisposeAsync();
+        await cache.DisposeAsync();
         foreach (var (_, registry) in registries)
-            await registry.DisposeAsync().ConfigureAwait(false);
+            await registry.DisposeAsync();
     }
 
     private static List<(string, IModelRegistry)> CreateRegistries(ModelFsOptions options, ILoggerFactory logs)
     {
         if (options.Registries.Count == 0)
             throw new ConfigurationException(
-                "no registry is configured: give --registry MLFLOW=mlflow:http://HOST:5000, or set MLFLOW_TRACKING_URI, or write registries: into a file for --config, or run this where a mlflow.db lies");
+                "no registry is configured: give --registry MLFLOW=mlflow:http://HOST:5000, or set MLFLOW_TRACKING_URI, "
+                + "or write registries: into a file for --config, or run this where a mlflow.db lies");
         var registries = new List<(string, IModelRegistry)>();
         foreach (var registry in options.Registries)
         {
@@ -138,7 +143,7 @@ internal sealed class LocalStore : IStore
         string? error;
         try
         {
-            error = (await registry.PingAsync(limit.Token).ConfigureAwait(false)).Error?.Message;
+            error = (await registry.PingAsync(limit.Token)).Error?.Message;
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -149,10 +154,11 @@ internal sealed class LocalStore : IStore
     }
 
     private async Task<TreeNode> FindAsync(string path, CancellationToken cancellation) =>
-        (await Tree.ResolveAsync(TreePath.Of(path, options.Registries), followLast: true, cancellation).ConfigureAwait(false)).OrThrow(path);
+        (await Tree.ResolveAsync(TreePath.Of(path, options.Registries), followLast: true, cancellation)).OrThrow(path);
 
     private async Task<FileNode> FindFileAsync(string path, CancellationToken cancellation) =>
-        await FindAsync(path, cancellation).ConfigureAwait(false) as FileNode ?? throw new CommandException($"{path} is a directory; modelfs ls shows what is in it");
+        await FindAsync(path, cancellation) as FileNode
+        ?? throw new CommandException($"{path} is a directory; modelfs ls shows what is in it");
 
     private static EntryReport Report(TreeNode node) => node switch
     {

@@ -9,7 +9,8 @@ internal static class MountPoints
 
     public const string FileSystemType = "fuse." + Name;
 
-    public static IReadOnlyList<string> All() => [.. MountTable.Read().Where(m => m.FileSystemType == FileSystemType).Select(m => m.MountPoint).Distinct()];
+    public static IReadOnlyList<string> All() =>
+        [.. MountTable.Read().Where(m => m.FileSystemType == FileSystemType).Select(m => m.MountPoint).Distinct()];
 
     /// <summary>The path with its links followed, up to the first of our mounts: below that, they are the tree's to follow.</summary>
     public static string RealPath(string path)

@@ -42,7 +42,10 @@ internal sealed record ErrorReport(string Message);
 /// <summary>A line of a stream: an item, or the error that ended it.</summary>
 internal sealed record Line<T>(T? Item, string? Error);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(StatusReport))]
 [JsonSerializable(typeof(DaemonReport))]
 [JsonSerializable(typeof(EntryReport))]

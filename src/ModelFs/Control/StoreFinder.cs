@@ -26,7 +26,8 @@ internal static class StoreFinder
             }
 
             var (mount, treePath) = MountPoints.Split(path)
-                ?? throw new CommandException($"{path} lies under no mount of modelfs; a path of the tree is written MLFLOW/iris/champion, without a slash or dot before it");
+                ?? throw new CommandException(
+                    $"{path} lies under no mount of modelfs; a path of the tree is written MLFLOW/iris/champion, without a slash or dot before it");
             treePaths.Add(treePath);
             var itsSocket = ControlSocket.FindByMount(mount) ?? ControlSocket.Find(options.Cache);
             socket ??= itsSocket;
@@ -34,20 +35,20 @@ internal static class StoreFinder
                 throw new CommandException($"{path} lies under another mount than {paths[0]}; ask for them one by one");
         }
 
-        return (await OpenAsync(options, socket ?? ControlSocket.Find(options.Cache), logs, cancellation).ConfigureAwait(false), treePaths);
+        return (await OpenAsync(options, socket ?? ControlSocket.Find(options.Cache), logs, cancellation), treePaths);
     }
 
-    private static bool IsFilePath(string path) => path.StartsWith('/') || path is "." or ".." || path.StartsWith("./", StringComparison.Ordinal) || path.StartsWith("../", StringComparison.Ordinal);
+    private static bool IsFilePath(string path) => path.StartsWith('/') || path.Split('/')[0] is "." or "..";
 
     private static async Task<IStore> OpenAsync(ModelFsOptions options, string socket, ILoggerFactory logs, CancellationToken cancellation)
     {
-        for (var start = Stopwatch.GetTimestamp(); ; await Task.Delay(100, cancellation).ConfigureAwait(false))
+        for (var start = Stopwatch.GetTimestamp(); ; await Task.Delay(100, cancellation))
         {
-            if (await DaemonStore.ConnectAsync(socket, cancellation).ConfigureAwait(false) is { } daemon)
+            if (await DaemonStore.ConnectAsync(socket, cancellation) is { } daemon)
                 return daemon;
             try
             {
-                return await LocalStore.OpenAsync(options, logs, cancellation).ConfigureAwait(false);
+                return await LocalStore.OpenAsync(options, logs, cancellation);
             }
             catch (CacheInUseException e)
             {

@@ -3,7 +3,7 @@ using ModelFs.Vfs;
 
 namespace ModelFs.Control;
 
-/// <summary>What a person may write for a path of the tree: the path, or <c>models:/iris@champion/MLmodel</c>, which leaves the registry to be guessed.</summary>
+/// <summary>What a person may write for a path of the tree: the path, or <c>models:/iris@champion/MLmodel</c>, which names no registry.</summary>
 internal static class TreePath
 {
     /// <exception cref="CommandException">It is no such URI, or no one registry can be meant.</exception>

@@ -6,7 +6,7 @@ using ModelFs.Hosting;
 
 namespace ModelFs.Demo;
 
-/// <summary>The program once more, mounting the demonstration's server: what is read through it goes through another process, as it does in earnest.</summary>
+/// <summary>The program once more, mounting the demonstration's server: what is read through it goes through another process.</summary>
 internal sealed class DemoMount : IAsyncDisposable
 {
     public static readonly TimeSpan AliasTtl = TimeSpan.FromSeconds(1);
@@ -40,21 +40,21 @@ internal sealed class DemoMount : IAsyncDisposable
         Directory.CreateDirectory(mountPoint);
         var start = executable.StartInfo(
             "mount", mountPoint, "--registry", "MLFLOW=mlflow:" + server, "--cache", cache, "--cache-size", "1GiB", "--min-free", "16MiB",
-            "--alias-ttl", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{AliasTtl.TotalMilliseconds}ms"), "--log-format", "human", "--log-level", "warning");
+            "--alias-ttl", $"{AliasTtl.Seconds}s", "--log-format", "human", "--log-level", "warning");
         start.RedirectStandardError = true;
         start.RedirectStandardInput = true;
         // What is configured on this machine is no part of the demonstration.
-        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("MODELFS_", StringComparison.Ordinal) || k.StartsWith("MLFLOW_", StringComparison.Ordinal)).ToList())
+        foreach (var name in start.Environment.Keys.Where(k => k.Split('_')[0] is "MODELFS" or "MLFLOW").ToList())
             start.Environment.Remove(name);
         var mount = new DemoMount(Process.Start(start)!, mountPoint, cache);
         try
         {
-            await mount.WaitUntilItAnswersAsync(cancellation).ConfigureAwait(false);
+            await mount.WaitUntilItAnswersAsync(cancellation);
             return mount;
         }
         catch
         {
-            await mount.DisposeAsync().ConfigureAwait(false);
+            await mount.DisposeAsync();
             throw;
         }
     }
@@ -64,12 +64,12 @@ internal sealed class DemoMount : IAsyncDisposable
         using var limit = new CancellationTokenSource(StopTimeout);
         try
         {
-            if (await DaemonStore.ConnectAsync(socket, limit.Token).ConfigureAwait(false) is { } daemon)
+            if (await DaemonStore.ConnectAsync(socket, limit.Token) is { } daemon)
                 await using (daemon)
-                    await daemon.StopAsync(limit.Token).ConfigureAwait(false);
+                    await daemon.StopAsync(limit.Token);
             else if (!process.HasExited)
                 process.Kill();
-            await process.WaitForExitAsync(limit.Token).ConfigureAwait(false);
+            await process.WaitForExitAsync(limit.Token);
         }
         catch (Exception e) when (e is CommandException or OperationCanceledException)
         {
@@ -85,18 +85,18 @@ internal sealed class DemoMount : IAsyncDisposable
     /// <summary>The socket is bound when the mount answers.</summary>
     private async Task WaitUntilItAnswersAsync(CancellationToken cancellation)
     {
-        for (var start = Stopwatch.GetTimestamp(); ; await Task.Delay(10, cancellation).ConfigureAwait(false))
+        for (var start = Stopwatch.GetTimestamp(); ; await Task.Delay(10, cancellation))
         {
-            if (await DaemonStore.ConnectAsync(socket, cancellation).ConfigureAwait(false) is { } daemon)
+            if (await DaemonStore.ConnectAsync(socket, cancellation) is { } daemon)
             {
-                await daemon.DisposeAsync().ConfigureAwait(false);
+                await daemon.DisposeAsync();
                 return;
             }
 
             if (process.HasExited)
             {
-                var said = (await errors.WaitAsync(StopTimeout, cancellation).ConfigureAwait(false)).Trim();
-                throw new CommandException($"the demonstration cannot mount: {said[(said.LastIndexOf('\n') + 1)..].Replace("modelfs: ", "", StringComparison.Ordinal)}");
+                var last = (await errors.WaitAsync(StopTimeout, cancellation)).Trim().Split('\n')[^1];
+                throw new CommandException("the demonstration cannot mount: " + last.Replace("modelfs: ", "", StringComparison.Ordinal));
             }
 
             if (Stopwatch.GetElapsedTime(start) > StartTimeout)

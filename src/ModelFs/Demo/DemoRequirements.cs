@@ -19,7 +19,8 @@ internal static class DemoRequirements
             CheckUnprivileged();
         var free = new DriveInfo(temporaryDirectory).AvailableFreeSpace;
         if (free < TemporarySpace)
-            throw new CommandException($"the demonstration needs {ByteSize.Format(TemporarySpace)} in {temporaryDirectory}, where {ByteSize.Format(free)} are free; TMPDIR names another directory");
+            throw new CommandException(
+                $"the demonstration needs {ByteSize.Format(TemporarySpace)} in {temporaryDirectory}, where {ByteSize.Format(free)} are free; TMPDIR names another directory");
     }
 
     private static void CheckUnprivileged()

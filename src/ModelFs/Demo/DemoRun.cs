@@ -24,30 +24,34 @@ internal sealed class DemoRun(DemoStore store, DemoServer server, DemoMount moun
 
     public async Task RunAsync(CancellationToken cancellation)
     {
-        await ShowTreeAsync(cancellation).ConfigureAwait(false);
-        await ResolveAliasAsync(cancellation).ConfigureAwait(false);
-        await ReadALittleAsync(cancellation).ConfigureAwait(false);
-        await ReadWholeAsync(cancellation).ConfigureAwait(false);
-        await ReadAgainAsync(cancellation).ConfigureAwait(false);
-        await MoveAliasAsync(cancellation).ConfigureAwait(false);
+        await ShowTreeAsync(cancellation);
+        await ResolveAliasAsync(cancellation);
+        await ReadALittleAsync(cancellation);
+        await ReadWholeAsync(cancellation);
+        await ReadAgainAsync(cancellation);
+        await MoveAliasAsync(cancellation);
     }
 
     private async Task ShowTreeAsync(CancellationToken cancellation)
     {
         screen.Step("The registry is a directory");
-        var lines = await DemoReader.RunAsync(() => DemoTree.Draw(mount.MountPoint), cancellation).ConfigureAwait(false);
+        var lines = await DemoReader.RunAsync(() => DemoTree.Draw(mount.MountPoint), cancellation);
         foreach (var line in lines)
             screen.Show(line);
         var size = ByteSize.Format(store.WeightsSize);
+        var complete = HasLine($"{DemoStore.Alias} -> 1") && HasLine($"{DemoStore.Weights}  {size}");
         screen.Check(
-            lines.Any(l => l.EndsWith($"{DemoStore.Alias} -> 1", StringComparison.Ordinal)) && lines.Any(l => l.EndsWith($"{DemoStore.Weights}  {size}", StringComparison.Ordinal)),
-            $"listed with sizes; the server sent {ByteSize.Format(server.BytesSent)} for it", $"a link {DemoStore.Alias} to version 1 and a file {DemoStore.Weights} of {size}");
+            complete,
+            $"listed with sizes; the server sent {ByteSize.Format(server.BytesSent)} for it",
+            $"a link {DemoStore.Alias} to version 1 and a file {DemoStore.Weights} of {size}");
+
+        bool HasLine(string end) => lines.Any(l => l.EndsWith(end, StringComparison.Ordinal));
     }
 
     private async Task ResolveAliasAsync(CancellationToken cancellation)
     {
         screen.Step("An alias is a link to a version, and a version never changes");
-        var target = await DemoReader.RunAsync(() => new DirectoryInfo(Link).LinkTarget, cancellation).ConfigureAwait(false);
+        var target = await ReadLinkAsync(cancellation);
         screen.Check(target == "1", $"readlink MLFLOW/{DemoStore.Model}/{DemoStore.Alias}: {target}", "1");
     }
 
@@ -58,24 +62,28 @@ internal sealed class DemoRun(DemoStore store, DemoServer server, DemoMount moun
         var start = Stopwatch.GetTimestamp();
         var right = await DemoReader.RunAsync(() =>
         {
-            using var file = new FileStream(Weights, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            using var file = DemoReader.Open(Weights);
             return Enumerable.Range(0, Reads).All(i => DemoReader.WeightsAreRight(file, (2 * i + 1) * (store.WeightsSize / (2 * Reads)), 4096));
-        }, cancellation).ConfigureAwait(false);
+        }, cancellation);
         var took = Stopwatch.GetElapsedTime(start);
         screen.Check(right, $"{(right ? "right" : "wrong")} bytes after {Duration.Format(took)}", "the bytes that the store holds");
         var sent = server.BytesSent - before;
-        screen.Check(sent is > 0 and <= FewBytes, $"the server sent {ByteSize.Format(sent)} of {ByteSize.Format(store.WeightsSize)}", $"some, and at most {ByteSize.Format(FewBytes)}");
+        screen.Check(
+            sent is > 0 and <= FewBytes,
+            $"the server sent {ByteSize.Format(sent)} of {ByteSize.Format(store.WeightsSize)}",
+            $"some, and at most {ByteSize.Format(FewBytes)}");
     }
 
     private async Task ReadWholeAsync(CancellationToken cancellation)
     {
         screen.Step("Read the whole of it, for the first time");
         var before = server.BytesSent;
-        var took = await DemoReader.RunAsync(() => DemoReader.ReadWhole(Weights), cancellation).ConfigureAwait(false);
+        var took = await DemoReader.RunAsync(() => DemoReader.ReadWhole(Weights), cancellation);
         var sent = server.BytesSent - before;
         var most = store.WeightsSize * 105 / 100;
-        screen.Check(sent <= most, $"{Rate(took)} in {Duration.Format(took)}; the server sent {ByteSize.Format(sent)}", $"at most {ByteSize.Format(most)} sent");
-        var hash = await DemoReader.RunAsync(() => DemoReader.Sha256(Weights), cancellation).ConfigureAwait(false);
+        screen.Check(
+            sent <= most, $"{Rate(took)} in {Duration.Format(took)}; the server sent {ByteSize.Format(sent)}", $"at most {ByteSize.Format(most)} sent");
+        var hash = await DemoReader.RunAsync(() => DemoReader.Sha256(Weights), cancellation);
         screen.Check(hash == store.WeightsSha256, $"sha256 {hash[..16]}…", store.WeightsSha256);
     }
 
@@ -85,11 +93,11 @@ internal sealed class DemoRun(DemoStore store, DemoServer server, DemoMount moun
         var before = server.BytesSent;
         var native = store.ContentPath("1", DemoStore.Weights);
         var (mounted, natively) = (new List<TimeSpan>(), new List<TimeSpan>());
-        await DemoReader.RunAsync(() => DemoReader.ReadWhole(native), cancellation).ConfigureAwait(false);
+        await DemoReader.RunAsync(() => DemoReader.ReadWhole(native), cancellation);
         for (var i = 0; i < Repetitions; i++)
         {
-            mounted.Add(await DemoReader.RunAsync(() => DemoReader.ReadWhole(Weights), cancellation).ConfigureAwait(false));
-            natively.Add(await DemoReader.RunAsync(() => DemoReader.ReadWhole(native), cancellation).ConfigureAwait(false));
+            mounted.Add(await DemoReader.RunAsync(() => DemoReader.ReadWhole(Weights), cancellation));
+            natively.Add(await DemoReader.RunAsync(() => DemoReader.ReadWhole(native), cancellation));
         }
 
         var ratio = Median(natively) / Median(mounted);
@@ -101,19 +109,23 @@ internal sealed class DemoRun(DemoStore store, DemoServer server, DemoMount moun
     private async Task MoveAliasAsync(CancellationToken cancellation)
     {
         screen.Step($"Move {DemoStore.Alias} to version 2 in the registry, with the file of version 1 open");
-        var stillRight = await DemoReader.RunAsync(() => new FileStream(Weights, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0), cancellation).ConfigureAwait(false);
-        await using var _ = stillRight.ConfigureAwait(false);
+        await using var open = await DemoReader.RunAsync(() => DemoReader.Open(Weights), cancellation);
         store.Move(DemoStore.Alias, "2");
         var start = Stopwatch.GetTimestamp();
         var limit = DemoMount.AliasTtl + Slack;
-        string? target;
-        while ((target = await DemoReader.RunAsync(() => new DirectoryInfo(Link).LinkTarget, cancellation).ConfigureAwait(false)) != "2" && Stopwatch.GetElapsedTime(start) < limit)
-            await Task.Delay(20, cancellation).ConfigureAwait(false);
+        var target = await ReadLinkAsync(cancellation);
+        for (; target != "2" && Stopwatch.GetElapsedTime(start) < limit; target = await ReadLinkAsync(cancellation))
+            await Task.Delay(20, cancellation);
         var took = Stopwatch.GetElapsedTime(start);
-        screen.Check(target == "2", $"readlink says {target} after {Duration.Format(took)}, with a TTL of {Duration.Format(DemoMount.AliasTtl)}", $"2 within {Duration.Format(limit)}");
-        var right = await DemoReader.RunAsync(() => DemoReader.WeightsAreRight(stillRight, store.WeightsSize / 2, 4096), cancellation).ConfigureAwait(false);
+        screen.Check(
+            target == "2",
+            $"readlink says {target} after {Duration.Format(took)}, with a TTL of {Duration.Format(DemoMount.AliasTtl)}",
+            $"2 within {Duration.Format(limit)}");
+        var right = await DemoReader.RunAsync(() => DemoReader.WeightsAreRight(open, store.WeightsSize / 2, 4096), cancellation);
         screen.Check(right, $"the open file still reads version {(right ? "1" : "?")}", "1");
     }
+
+    private Task<string?> ReadLinkAsync(CancellationToken cancellation) => DemoReader.RunAsync(() => new DirectoryInfo(Link).LinkTarget, cancellation);
 
     private string Rate(TimeSpan time) => ByteSize.Format((long)(store.WeightsSize / time.TotalSeconds)) + "/s";
 

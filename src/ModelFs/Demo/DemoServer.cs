@@ -43,7 +43,7 @@ internal sealed class DemoServer : IAsyncDisposable
     public static async Task<DemoServer> StartAsync(DemoStore store, int port, CancellationToken cancellation)
     {
         var server = new DemoServer(store, port);
-        await server.app.StartAsync(cancellation).ConfigureAwait(false);
+        await server.app.StartAsync(cancellation);
         server.Address = server.app.Urls.Single();
         return server;
     }
@@ -59,11 +59,12 @@ internal sealed class DemoServer : IAsyncDisposable
             "/health" => TextAsync(context, 200, "OK"),
             "/version" => TextAsync(context, 200, "3.6.0"),
             Api + "registered-models/search" => JsonAsync(context, new JsonObject { ["registered_models"] = new JsonArray(Model()) }),
-            Api + "registered-models/get" => query["name"] == DemoStore.Model ? JsonAsync(context, new JsonObject { ["registered_model"] = Model() }) : NoModelAsync(context),
+            Api + "registered-models/get" => ModelAsync(context, query["name"].ToString()),
             Api + "registered-models/alias" => AliasAsync(context, query["alias"].ToString()),
             Api + "model-versions/search" => JsonAsync(context, new JsonObject { ["model_versions"] = new JsonArray([.. store.Versions.Select(Version)]) }),
             Api + "model-versions/get" => VersionAsync(context, v => new JsonObject { ["model_version"] = Version(v) }),
-            Api + "model-versions/get-download-uri" => VersionAsync(context, v => new JsonObject { ["artifact_uri"] = "mlflow-artifacts:/" + DemoStore.ArtifactPath(v) }),
+            Api + "model-versions/get-download-uri" =>
+                VersionAsync(context, v => new JsonObject { ["artifact_uri"] = "mlflow-artifacts:/" + DemoStore.ArtifactPath(v) }),
             Proxy => ListAsync(context, query["path"].ToString()),
             "/model-versions/get-artifact" => FileAsync(context, DemoStore.ArtifactPath(query["version"].ToString()) + "/" + query["path"], ranges: true),
             _ when path.StartsWith(Proxy + "/", StringComparison.Ordinal) => FileAsync(context, path[(Proxy.Length + 1)..], ranges: false),
@@ -91,6 +92,11 @@ internal sealed class DemoServer : IAsyncDisposable
         ["status"] = "READY",
     };
 
+    private Task ModelAsync(HttpContext context, string name) =>
+        name == DemoStore.Model
+            ? JsonAsync(context, new JsonObject { ["registered_model"] = Model() })
+            : ErrorAsync(context, 404, "RESOURCE_DOES_NOT_EXIST", $"Registered Model with name={name} not found");
+
     private Task AliasAsync(HttpContext context, string alias)
     {
         var version = alias == "latest" ? store.Versions[^1] : store.Aliases.GetValueOrDefault(alias);
@@ -106,8 +112,6 @@ internal sealed class DemoServer : IAsyncDisposable
             ? JsonAsync(context, answer(version))
             : ErrorAsync(context, 404, "RESOURCE_DOES_NOT_EXIST", $"Model Version (name={DemoStore.Model}, version={version}) not found");
     }
-
-    private Task NoModelAsync(HttpContext context) => ErrorAsync(context, 404, "RESOURCE_DOES_NOT_EXIST", $"Registered Model with name={context.Request.Query["name"]} not found");
 
     private Task ListAsync(HttpContext context, string path)
     {
@@ -125,11 +129,11 @@ internal sealed class DemoServer : IAsyncDisposable
     {
         var file = new FileInfo(Path.Combine(store.Directory, path));
         if (!IsBelowStore(file.FullName) || !file.Exists)
-            await ErrorAsync(context, 500, "INTERNAL_ERROR", "Internal server error").ConfigureAwait(false);
+            await ErrorAsync(context, 500, "INTERNAL_ERROR", "Internal server error");
         else if (ranges)
-            await RangedFile.SendAsync(context, file, Count).ConfigureAwait(false);
+            await RangedFile.SendAsync(context, file, Count);
         else
-            await RangedFile.SendWholeAsync(context, file, Count).ConfigureAwait(false);
+            await RangedFile.SendWholeAsync(context, file, Count);
     }
 
     private bool IsBelowStore(string path) => path.StartsWith(store.Directory + "/", StringComparison.Ordinal);
@@ -156,7 +160,7 @@ internal sealed class DemoServer : IAsyncDisposable
         if (HttpMethods.IsHead(context.Request.Method))
             return;
         Count(bytes.Length);
-        await context.Response.Body.WriteAsync(bytes, context.RequestAborted).ConfigureAwait(false);
+        await context.Response.Body.WriteAsync(bytes, context.RequestAborted);
     }
 
     private void Count(int bytes) => Interlocked.Add(ref bytesSent, bytes);

@@ -62,7 +62,15 @@ internal sealed class DemoStore
     private static void WriteTexts(string directory, string version, int layers)
     {
         System.IO.Directory.CreateDirectory(Path.Combine(directory, ArtifactPath(version)));
-        Write("MLmodel", $"artifact_path: model\nflavors:\n  python_function:\n    loader_module: mlflow.pyfunc.model\nmlflow_version: 3.6.0\nmodel_id: m-{version.PadLeft(32, '0')}\n");
+        Write("MLmodel", $"""
+            artifact_path: model
+            flavors:
+              python_function:
+                loader_module: mlflow.pyfunc.model
+            mlflow_version: 3.6.0
+            model_id: m-{version.PadLeft(32, '0')}
+
+            """);
         Write("config.json", $$"""{"model_type": "bert", "hidden_size": 1024, "num_hidden_layers": {{layers}}}""" + "\n");
         Write("requirements.txt", "torch\ntransformers\n");
 

@@ -18,7 +18,8 @@ internal static class RangedFile
         response.ContentType = "application/octet-stream";
         var (first, end) = (0L, file.Length);
         var ifRange = request.Headers.IfRange.ToString();
-        if (RangeHeaderValue.TryParse(request.Headers.Range.ToString(), out var ranges) && ranges.Ranges.Count == 1 && file.Length > 0 && (ifRange.Length == 0 || ifRange == tag))
+        var applies = file.Length > 0 && (ifRange.Length == 0 || ifRange == tag);
+        if (applies && RangeHeaderValue.TryParse(request.Headers.Range.ToString(), out var ranges) && ranges.Ranges.Count == 1)
         {
             var range = ranges.Ranges.First();
             first = range.From ?? Math.Max(0, file.Length - range.To!.Value);
@@ -63,7 +64,7 @@ internal static class RangedFile
 
                 // Counted before it is sent: whoever has received it finds it counted.
                 count(read);
-                await context.Response.Body.WriteAsync(buffer.AsMemory(0, read), context.RequestAborted).ConfigureAwait(false);
+                await context.Response.Body.WriteAsync(buffer.AsMemory(0, read), context.RequestAborted);
                 offset += read;
             }
         }

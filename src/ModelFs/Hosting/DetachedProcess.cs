@@ -11,28 +11,27 @@ internal static class DetachedProcess
     /// <summary>Longer than any mount takes, with a large index to recover on a slow disk.</summary>
     private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(2);
 
-    /// <summary>The shell moves the pipe away from standard output, which with standard error goes to the log; setsid cuts the terminal off.</summary>
+    /// <summary>The pipe moves away from standard output, which with standard error goes to the log; setsid cuts the terminal off.</summary>
     private const string Script = "exec setsid \"$@\" 3>&1 </dev/null >>\"$0\" 2>&1";
 
-    /// <returns>Null when the mount answers, else what the child says is wrong.</returns>
-    public static async Task<(int ExitCode, string? Error)> StartAsync(Executable executable, IEnumerable<string> arguments, string logFile, CancellationToken cancellation)
+    /// <returns>0 when the mount answers, else the child's exit code and what it says is wrong.</returns>
+    public static async Task<(int ExitCode, string? Error)> StartAsync(
+        Executable executable, IEnumerable<string> arguments, string logFile, CancellationToken cancellation)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(logFile)!);
-        var start = new ProcessStartInfo("/bin/sh", ["-c", Script, logFile, executable.FileName, .. executable.FirstArguments, .. arguments])
-        {
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-        };
+        string[] command = ["-c", Script, logFile, executable.FileName, .. executable.FirstArguments, .. arguments];
+        var start = new ProcessStartInfo("/bin/sh", command) { UseShellExecute = false, RedirectStandardOutput = true };
         using var child = Process.Start(start)!;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(StartTimeout);
         try
         {
-            var line = await child.StandardOutput.ReadLineAsync(limit.Token).ConfigureAwait(false);
+            var line = await child.StandardOutput.ReadLineAsync(limit.Token);
             if (line == StartReport.Ready)
                 return (ExitCode.Ok, null);
-            await child.WaitForExitAsync(limit.Token).ConfigureAwait(false);
-            return (child.ExitCode is 0 ? ExitCode.Failed : child.ExitCode, line ?? $"the daemon ended with status {child.ExitCode} before it mounted; its log is {logFile}");
+            await child.WaitForExitAsync(limit.Token);
+            line ??= $"the daemon ended with status {child.ExitCode} before it mounted; its log is {logFile}";
+            return (Math.Max(child.ExitCode, ExitCode.Failed), line);
         }
         catch (OperationCanceledException)
         {

@@ -11,5 +11,6 @@ internal sealed record Executable(string FileName, IReadOnlyList<string> FirstAr
             ? new Executable(Environment.ProcessPath!, [Path.Combine(AppContext.BaseDirectory, "modelfs.dll")])
             : new Executable(Environment.ProcessPath!, []);
 
-    public ProcessStartInfo StartInfo(params IEnumerable<string> arguments) => new(FileName, [.. FirstArguments, .. arguments]) { UseShellExecute = false };
+    public ProcessStartInfo StartInfo(params IEnumerable<string> arguments) =>
+        new(FileName, [.. FirstArguments, .. arguments]) { UseShellExecute = false };
 }

@@ -16,20 +16,21 @@ internal static class MountHost
     /// <summary>What is still in flight when the daemon has to go gets this long.</summary>
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
 
-    public static async Task RunAsync(ModelFsOptions options, IReadOnlyList<string> warnings, string mountPoint, StartReport report, CancellationToken cancellation)
+    public static async Task RunAsync(
+        ModelFsOptions options, IReadOnlyList<string> warnings, string mountPoint, StartReport report, CancellationToken cancellation)
     {
         using var logs = Logging.Create(options, LogLevel.Information);
         foreach (var warning in warnings)
             Log.ConfigurationWarning(logs.CreateLogger("ModelFs.Configuration"), warning);
         try
         {
-            await using var store = await LocalStore.OpenAsync(options, logs, cancellation).ConfigureAwait(false);
+            await using var store = await LocalStore.OpenAsync(options, logs, cancellation);
             await using var app = Build(options, mountPoint, store, logs);
             try
             {
-                await StartAsync(app, cancellation).ConfigureAwait(false);
+                await StartAsync(app, cancellation);
                 report.Send(StartReport.Ready);
-                await app.WaitForShutdownAsync(cancellation).ConfigureAwait(false);
+                await app.WaitForShutdownAsync(cancellation);
             }
             finally
             {
@@ -47,11 +48,11 @@ internal static class MountHost
     {
         try
         {
-            await app.StartAsync(cancellation).ConfigureAwait(false);
+            await app.StartAsync(cancellation);
         }
         catch
         {
-            await app.StopAsync(CancellationToken.None).ConfigureAwait(false);
+            await app.StopAsync(CancellationToken.None);
             throw;
         }
     }
@@ -62,7 +63,8 @@ internal static class MountHost
         builder.Services.Replace(ServiceDescriptor.Singleton(logs));
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownTimeout);
         builder.Services.Configure<ConsoleLifetimeOptions>(o => o.SuppressStatusMessages = true);
-        builder.Services.AddHostedService(services => new MountSession(mountPoint, options, store, logs, services.GetRequiredService<IHostApplicationLifetime>()));
+        builder.Services.AddHostedService(services =>
+            new MountSession(mountPoint, options, store, logs, services.GetRequiredService<IHostApplicationLifetime>()));
         ControlServer.Listen(builder.WebHost, () => ControlSocket.Bind(options, mountPoint));
         var app = builder.Build();
         ControlServer.Map(app, store, new DaemonReport(Environment.ProcessId, TimeProvider.System.GetUtcNow(), mountPoint));

@@ -8,7 +8,8 @@ using ModelFs.Vfs;
 namespace ModelFs.Hosting;
 
 /// <summary>The mount, for as long as the host runs. When it ends from outside, so does the host.</summary>
-internal sealed class MountSession(string mountPoint, ModelFsOptions options, LocalStore store, ILoggerFactory logs, IHostApplicationLifetime lifetime) : IHostedService
+internal sealed class MountSession(
+    string mountPoint, ModelFsOptions options, LocalStore store, ILoggerFactory logs, IHostApplicationLifetime lifetime) : IHostedService
 {
     private readonly ILogger logger = logs.CreateLogger("ModelFs.Mount");
     private readonly ModelFileSystem fileSystem = new(store.Tree, logs);
@@ -17,7 +18,7 @@ internal sealed class MountSession(string mountPoint, ModelFsOptions options, Lo
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var mountOptions = new FuseMountOptions { Name = MountPoints.Name, AllowOther = options.AllowOther, RequestDeadline = options.RequestDeadline };
-        mount = await FuseMount.MountAsync(mountPoint, fileSystem, mountOptions, logs, cancellationToken).ConfigureAwait(false);
+        mount = await FuseMount.MountAsync(mountPoint, fileSystem, mountOptions, logs, cancellationToken);
         Log.Serving(logger, string.Join(", ", options.Registries.Select(r => r.Name)), mountPoint, options.Cache);
         _ = EndWithMountAsync(mount);
         _ = ReportRegistriesAsync();
@@ -27,7 +28,7 @@ internal sealed class MountSession(string mountPoint, ModelFsOptions options, Lo
     {
         if (mount is not null)
         {
-            await mount.DisposeAsync().ConfigureAwait(false);
+            await mount.DisposeAsync();
             Log.Unmounted(logger, mountPoint);
         }
 
@@ -49,7 +50,7 @@ internal sealed class MountSession(string mountPoint, ModelFsOptions options, Lo
     {
         try
         {
-            foreach (var registry in (await store.GetStatusAsync(lifetime.ApplicationStopping).ConfigureAwait(false)).Registries)
+            foreach (var registry in (await store.GetStatusAsync(lifetime.ApplicationStopping)).Registries)
                 if (!registry.Answers)
                     Log.RegistryDown(logger, registry.Name, registry.Error);
         }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using ModelFs.Cache;
 using ModelFs.Control;
@@ -7,7 +6,8 @@ using ModelFs.Vfs;
 
 namespace ModelFs.Prefetching;
 
-/// <summary>Completes the files below some places of the tree. What the cache already holds is not fetched again, so a second run resumes the first.</summary>
+/// <summary>Completes the files below some places of the tree.</summary>
+/// <remarks>What the cache already holds is not fetched again, so a second run resumes the first.</remarks>
 internal sealed class Prefetch(ModelTree tree, CancellationToken cancellation) : IAsyncDisposable
 {
     /// <summary>Files at a time. One large file already uses what an origin gives; several small ones hide each other's round trips.</summary>
@@ -32,19 +32,19 @@ internal sealed class Prefetch(ModelTree tree, CancellationToken cancellation) :
             return;
         }
 
-        await foreach (var child in tree.ListAsync(node, stop.Token).ConfigureAwait(false))
+        await foreach (var child in tree.ListAsync(node, stop.Token))
         {
             if (child is { IsOk: true, Value: { } value })
             {
                 if (value is not AliasNode)
-                    await AddAsync(value).ConfigureAwait(false);
+                    await AddAsync(value);
             }
             else
                 unlistable[node.Path] = child.Message ?? child.Error.ToString();
         }
     }
 
-    public async IAsyncEnumerable<PrefetchReport> RunAsync([EnumeratorCancellation] CancellationToken enumeration = default)
+    public async IAsyncEnumerable<PrefetchReport> RunAsync()
     {
         foreach (var (path, error) in unlistable)
             finished.Writer.TryWrite((path, error));
@@ -54,17 +54,16 @@ internal sealed class Prefetch(ModelTree tree, CancellationToken cancellation) :
         var (done, failed) = (0, 0);
         while (done < totalFiles)
         {
-            using var tick = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, enumeration);
+            using var tick = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
             tick.CancelAfter(ReportEvery);
             (string Path, string? Error)? file = null;
             try
             {
-                file = await finished.Reader.ReadAsync(tick.Token).ConfigureAwait(false);
+                file = await finished.Reader.ReadAsync(tick.Token);
             }
             catch (OperationCanceledException)
             {
                 stop.Token.ThrowIfCancellationRequested();
-                enumeration.ThrowIfCancellationRequested();
             }
 
             if (file is { } f)
@@ -79,7 +78,7 @@ internal sealed class Prefetch(ModelTree tree, CancellationToken cancellation) :
 
     public async ValueTask DisposeAsync()
     {
-        await stop.CancelAsync().ConfigureAwait(false);
+        await stop.CancelAsync();
         await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         stop.Dispose();
     }
@@ -89,8 +88,8 @@ internal sealed class Prefetch(ModelTree tree, CancellationToken cancellation) :
         Exception? fault = null;
         try
         {
-            await Parallel.ForEachAsync(files.Values, new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = stop.Token }, CompleteAsync)
-                .ConfigureAwait(false);
+            var parallel = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = stop.Token };
+            await Parallel.ForEachAsync(files.Values, parallel, CompleteAsync);
         }
         catch (Exception e)
         {
@@ -108,7 +107,7 @@ internal sealed class Prefetch(ModelTree tree, CancellationToken cancellation) :
         CacheRead result;
         try
         {
-            result = await handle.CompleteAsync(token).ConfigureAwait(false);
+            result = await handle.CompleteAsync(token);
         }
         finally
         {

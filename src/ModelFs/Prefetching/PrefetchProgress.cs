@@ -15,11 +15,13 @@ internal static class PrefetchProgress
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         PrefetchReport? last = null;
         await console.Progress()
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+            .Columns(
+                new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(),
+                new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
             .StartAsync(async context =>
             {
                 var task = context.AddTask("prefetch", autoStart: false);
-                await foreach (var report in reports.ConfigureAwait(false))
+                await foreach (var report in reports)
                 {
                     if (last is null)
                         task.StartTask();
@@ -34,7 +36,7 @@ internal static class PrefetchProgress
                 // Files of no length, and those whose length nobody knew before.
                 task.Value = task.MaxValue;
                 task.StopTask();
-            }).ConfigureAwait(false);
+            });
         return last;
     }
 
@@ -44,17 +46,17 @@ internal static class PrefetchProgress
         var start = time.GetTimestamp();
         var written = start;
         var first = 0L;
-        await foreach (var report in reports.ConfigureAwait(false))
+        await foreach (var report in reports)
         {
             // What an earlier run fetched says nothing about the rate of this one.
             first = last is null ? report.Bytes : first;
             last = report;
             if (report.File is not null)
-                await output.WriteLineAsync(report.Error is null ? $"{report.File}: complete" : $"{report.File}: {report.Error}").ConfigureAwait(false);
+                await output.WriteLineAsync(report.Error is null ? $"{report.File}: complete" : $"{report.File}: {report.Error}");
             else if (time.GetElapsedTime(written) >= LineEvery)
             {
                 written = time.GetTimestamp();
-                await output.WriteLineAsync(Line(report, (report.Bytes - first) / time.GetElapsedTime(start).TotalSeconds)).ConfigureAwait(false);
+                await output.WriteLineAsync(Line(report, (report.Bytes - first) / time.GetElapsedTime(start).TotalSeconds));
             }
         }
 
@@ -63,7 +65,9 @@ internal static class PrefetchProgress
 
     internal static string Line(PrefetchReport report, double bytesPerSecond)
     {
-        var left = bytesPerSecond > 0 ? Duration.Format(TimeSpan.FromSeconds(Math.Max(0, report.TotalBytes - report.Bytes) / bytesPerSecond)) : "unknown time";
-        return $"{report.Files}/{report.TotalFiles} files, {ByteSize.Format(report.Bytes)} of {ByteSize.Format(report.TotalBytes)}, {ByteSize.Format((long)bytesPerSecond)}/s, {left} left";
+        var missing = Math.Max(0, report.TotalBytes - report.Bytes);
+        var left = bytesPerSecond > 0 ? Duration.Format(TimeSpan.FromSeconds(missing / bytesPerSecond)) : "unknown time";
+        return $"{report.Files}/{report.TotalFiles} files, {ByteSize.Format(report.Bytes)} of {ByteSize.Format(report.TotalBytes)}, "
+            + $"{ByteSize.Format((long)bytesPerSecond)}/s, {left} left";
     }
 }

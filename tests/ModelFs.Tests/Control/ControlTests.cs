@@ -72,7 +72,7 @@ public sealed class ControlTests : IAsyncLifetime
     {
         var content = new byte[3_000_001];
         new Random(7).NextBytes(content);
-        await using var daemon = await StartAsync(new ScriptedStore { Entries = { new EntryReport("a", EntryKind.File, content.Length, null, null) }, Content = content });
+        await using var daemon = await StartAsync(new ScriptedStore { Content = content });
         var received = new MemoryStream();
         await daemon.CopyAsync("a", c => received.WriteAsync(c), CancellationToken.None);
         Assert.True(received.ToArray().AsSpan().SequenceEqual(content));
@@ -81,19 +81,10 @@ public sealed class ControlTests : IAsyncLifetime
     [Fact]
     public async Task Content_that_breaks_off_is_no_success()
     {
-        await using var daemon = await StartAsync(new ScriptedStore { Entries = { new EntryReport("a", EntryKind.File, 10, null, null) }, Content = [1, 2, 3], Failure = "origin gone: EIO; ü" });
+        await using var daemon = await StartAsync(new ScriptedStore { Content = [1, 2, 3], Failure = "origin gone: EIO; ü" });
         var received = new MemoryStream();
         Assert.Equal("origin gone: EIO; ü", (await Assert.ThrowsAsync<CommandException>(() => daemon.CopyAsync("a", c => received.WriteAsync(c), CancellationToken.None))).Message);
         Assert.Equal([1, 2, 3], received.ToArray());
-    }
-
-    [Fact]
-    public async Task Content_is_read_from_the_version_that_the_path_led_to_first()
-    {
-        var store = new ScriptedStore { Entries = { new EntryReport("M/m/3/f", EntryKind.File, 0, null, null) } };
-        await using var daemon = await StartAsync(store);
-        await daemon.CopyAsync("M/m/champion/f", _ => ValueTask.CompletedTask, CancellationToken.None);
-        Assert.Equal(["M/m/champion/f", "M/m/3/f"], store.Asked);
     }
 
     [Fact]

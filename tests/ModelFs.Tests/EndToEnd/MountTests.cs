@@ -100,7 +100,7 @@ public sealed class MountTests : IAsyncLifetime
         await origin.DisposeAsync();
         var port = FreePort();
         await using var mount = await ModelFsProcess.MountAsync(scratch, ["--registry", $"MLFLOW=mlflow:http://127.0.0.1:{port}", "--alias-ttl", "500ms"]);
-        Assert.Throws<IOException>(() => { ListAsync("MLFLOW").GetAwaiter().GetResult(); });
+        await Assert.ThrowsAsync<IOException>(() => ListAsync("MLFLOW"));
         await using var late = await ModelFs.Demo.DemoServer.StartAsync(origin.Store, port, CancellationToken.None);
         await ModelFsProcess.WaitForAsync(() => Succeeds(() => ListAsync("MLFLOW").GetAwaiter().GetResult().SequenceEqual(["tiny-bert"])), "the registry to heal");
         Assert.Equal(origin.Content("1", "MLmodel"), await ReadAsync("MLFLOW/tiny-bert/champion/MLmodel"));

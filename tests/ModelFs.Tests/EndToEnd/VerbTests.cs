@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using ModelFs.Testing;
 using ModelFs.Tests.Harness;
 
 namespace ModelFs.Tests.EndToEnd;
@@ -123,6 +126,28 @@ public sealed class VerbTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task With_nothing_configured_the_database_in_the_working_directory_is_read()
+    {
+        CopyStore(Fixtures.PathOf("mlflow", "sqlite-store"), scratch["project"]);
+        var listed = await InProjectAsync("ls", "MLFLOW");
+        Assert.Contains("%2E%2E\n", listed, StringComparison.Ordinal);
+        Assert.Contains("team%2Fmodel:v1\n", listed, StringComparison.Ordinal);
+        Assert.Contains("ünïcode-模型\n", listed, StringComparison.Ordinal);
+        var model = FixtureManifest.Read().Single(m => m.Name == "iris");
+        foreach (var (alias, version) in model.Aliases)
+            Assert.Equal($"MLFLOW/iris/{version}\n", await InProjectAsync("resolve", $"models:/iris@{alias}"));
+        var file = model.Versions["1"].Files.Single(f => f.Path == "MLmodel");
+        Assert.Equal(file.StatedSha256, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(await InProjectAsync("cat", "models:/iris/1/MLmodel")))));
+
+        async Task<string> InProjectAsync(params string[] arguments)
+        {
+            var result = await ModelFsProcess.RunAsync([.. arguments, "--cache", scratch["cache"]], workingDirectory: scratch["project"]);
+            Assert.True(result.ExitCode == 0, result.Errors);
+            return result.OutputText;
+        }
+    }
+
+    [Fact]
     public async Task Wrong_settings_and_unknown_flags_exit_with_2()
     {
         Assert.Equal(2, (await RunAsync("ls", "--cache-size", "much", "MLFLOW")).ExitCode);
@@ -143,5 +168,14 @@ public sealed class VerbTests : IAsyncLifetime
         var result = await RunAsync(arguments);
         Assert.True(result.ExitCode == 0, result.Errors);
         return result.OutputText;
+    }
+
+    private static void CopyStore(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var directory in Directory.EnumerateDirectories(from))
+            CopyStore(directory, Path.Combine(to, Path.GetFileName(directory)));
+        foreach (var file in Directory.EnumerateFiles(from))
+            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
     }
 }
