@@ -1,0 +1,63 @@
+using BenchmarkDotNet.Attributes;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Win32.SafeHandles;
+using ModelFs.Cache;
+
+namespace ModelFs.Benchmarks;
+
+/// <summary>A warm read from the cache, as a FUSE reader thread does it, beside <c>pread</c> of the same bytes.</summary>
+[MemoryDiagnoser]
+public class CachedRead
+{
+    private const long ObjectSize = 64 << 20;
+
+    private readonly string directory = Directory.CreateTempSubdirectory("modelfs-bench-").FullName;
+    private BlockCache cache = null!;
+    private ObjectHandle handle = null!;
+    private SafeFileHandle native = null!;
+    private byte[] buffer = null!;
+    private long offset;
+
+    [Params(4 << 10, 128 << 10, 1 << 20)]
+    public int Size { get; set; }
+
+    [GlobalSetup]
+    public async Task Setup()
+    {
+        var content = new byte[ObjectSize];
+        new Random(1).NextBytes(content);
+        var path = Path.Combine(directory, "native");
+        await File.WriteAllBytesAsync(path, content);
+        native = File.OpenHandle(path);
+        buffer = new byte[Size];
+
+        cache = await BlockCache.OpenAsync(new CacheOptions { Directory = Path.Combine(directory, "cache") }, NullLoggerFactory.Instance, TimeProvider.System);
+        handle = cache.Open(new ObjectDescriptor(new ObjectKey(1), ObjectSize, default, "BENCH", "object"), new MemorySource(content));
+        await handle.CompleteAsync(default);
+        for (long at = 0; at < ObjectSize; at += Size)
+            await handle.ReadAsync(at, buffer, default);
+    }
+
+    [GlobalCleanup]
+    public async Task Cleanup()
+    {
+        handle.Dispose();
+        native.Dispose();
+        await cache.DisposeAsync();
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Benchmark(Baseline = true)]
+    public int Native() => RandomAccess.Read(native, buffer, Next());
+
+    [Benchmark]
+    public int Cached() => handle.TryRead(Next(), buffer, out var count) ? count : throw new InvalidOperationException("a warm block was not in memory");
+
+    private long Next() => offset = (offset + Size) % (ObjectSize - Size);
+
+    private sealed class MemorySource(byte[] content) : IObjectSource
+    {
+        public ValueTask<SourceStream> OpenAsync(long offset, long length, CancellationToken cancellation) =>
+            new(new SourceStream(new MemoryStream(content, (int)offset, (int)length, writable: false), offset, content.Length));
+    }
+}
