@@ -120,10 +120,13 @@ public sealed class BlockCache : IAsyncDisposable
             return new ObjectState(null, 0, false, false, true);
         string path = resources.Paths.Of(key);
         var indexed = await resources.Index.LoadAsync(key).ConfigureAwait(false);
-        if (indexed is not null)
-            return ObjectLoader.Describe(indexed);
+        var known = indexed is null ? default : ObjectLoader.Describe(indexed);
+        if (known.Sealed)
+            return known;
+
+        // A sidecar may be younger than the last checkpoint, or all that is left.
         var sidecar = await resources.Readers.RunAsync(() => File.Exists(path) ? Sidecar.Read(path, key) : null).ConfigureAwait(false);
-        return sidecar is null ? default : new ObjectState(sidecar.Size, sidecar.Size, true, sidecar.Digest.IsEmpty ? null : true, false);
+        return sidecar is null ? known : new ObjectState(sidecar.Size, sidecar.Size, true, sidecar.Digest.IsEmpty ? null : true, false);
     }
 
     /// <summary>Stops fetches, brings what was written to the disk and into the index, and gives the directory back. At most ten seconds.</summary>

@@ -14,8 +14,8 @@ internal delegate IObjectFile? OpenObjectFile(string path, bool create);
 /// <summary>What all objects of one cache share.</summary>
 internal sealed class CacheResources : IDisposable
 {
-    /// <summary>Requests at once whose readers wait. A source may limit itself further.</summary>
-    private const int DemandFetches = 64;
+    /// <summary>Requests at once whose readers wait. A source may limit itself further. With those of read-ahead they hold a buffer each when all origins hang, and leave enough to go on.</summary>
+    private const int DemandFetches = 160;
 
     /// <summary>Requests at once that only read ahead: never so many that memory or the line is theirs alone.</summary>
     private const int AheadFetches = 16;

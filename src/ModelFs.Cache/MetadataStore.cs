@@ -7,7 +7,7 @@ using ModelFs.Cache.Disk;
 namespace ModelFs.Cache;
 
 /// <summary>Small values by key, each a file with its own checksum, replaced by rename. A damaged one reads as absent.</summary>
-/// <remarks><c>&lt;index&gt;/meta/&lt;kind&gt;/&lt;2 hex&gt;/&lt;hash of the key&gt;</c>: magic and version (8), checksum over key and value (8), value.</remarks>
+/// <remarks><c>&lt;index&gt;/meta/&lt;kind&gt;/&lt;2 hex&gt;/&lt;hash of the key&gt;</c>: magic and version (8), checksum over key and value (8), value. The cache disposes of it.</remarks>
 public sealed class MetadataStore : IDisposable
 {
     private const ulong Magic = 0x0001_4154454D53464D; // "MFSMETA", version 1

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 using ModelFs.Cache.Disk;
@@ -9,7 +10,8 @@ namespace ModelFs.Cache;
 /// <remarks>
 /// An append-only file of records on a grid of 8 bytes; a key's number is its record's place on that grid. So a record that is lost shifts no
 /// other, and a place is never used twice: what a torn write or a flipped bit spoiled is stepped over. Memory holds 16 bytes a key at most, not
-/// the keys. Thread safe; a key that was used lately is found in memory, others cost one read of a file.
+/// the keys. Thread safe; a key that was used lately is found in memory without a lock, others cost one read of a file.
+/// The cache disposes of it.
 /// The first place tells people what the file is, and nothing depends on it: another layout takes another file name.
 /// </remarks>
 public sealed class OrdinalTable : IDisposable
@@ -24,12 +26,13 @@ public sealed class OrdinalTable : IDisposable
     private readonly Lock gate = new();
     private readonly SafeFileHandle file;
     private readonly ILogger log;
-    private readonly Dictionary<uint, byte[]> recent = [];
+    private readonly ConcurrentDictionary<uint, byte[]> recent = [];
     private readonly Queue<uint> recentOrder = new();
     private readonly SortedDictionary<long, byte[]> unwritten = [];
-    private Slot[] slots = new Slot[1024];
+    private volatile ulong[] slots = new ulong[1024]; // hash above ordinal, 0 for none: written under the lock, read without
     private int count;
     private long end;
+    private bool isFaulty;
 
     private OrdinalTable(SafeFileHandle file, ILogger log)
     {
@@ -63,14 +66,12 @@ public sealed class OrdinalTable : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, MaxKey, nameof(key));
         uint hash = HashOf(key);
+        if (Search(hash, key, inMemory: true) is var known and not 0)
+            return known;
         lock (gate)
         {
-            for (int i = (int)(hash & (uint)(slots.Length - 1)); slots[i].Ordinal != 0; i = (i + 1) & (slots.Length - 1))
-            {
-                if (slots[i].Hash == hash && Load(slots[i].Ordinal) is { } found && key.SequenceEqual(found))
-                    return slots[i].Ordinal;
-            }
-
+            if (Search(hash, key, inMemory: false) is var found and not 0)
+                return found;
             uint ordinal = checked((uint)(end / Grid));
             byte[] record = Encode(key);
             unwritten.Add(end, record);
@@ -85,11 +86,31 @@ public sealed class OrdinalTable : IDisposable
     /// <summary>The key of a number, or null for a number that was never given.</summary>
     public byte[]? Find(uint ordinal)
     {
+        if (recent.TryGetValue(ordinal, out byte[]? known))
+            return [.. known];
         lock (gate)
             return ordinal == 0 ? null : Load(ordinal)?.AsSpan().ToArray();
     }
 
     public void Dispose() => file.Dispose();
+
+    /// <param name="inMemory">Looks at no file, and so needs no lock: what is not found may still be there.</param>
+    private uint Search(uint hash, ReadOnlySpan<byte> key, bool inMemory)
+    {
+        ulong[] current = slots;
+        ulong slot;
+        for (int i = Home(hash, current); (slot = Volatile.Read(ref current[i])) != 0; i = i + 1 < current.Length ? i + 1 : 0)
+        {
+            if ((uint)(slot >> 32) != hash)
+                continue;
+            uint ordinal = (uint)slot;
+            byte[]? found = inMemory ? recent.GetValueOrDefault(ordinal) : Load(ordinal);
+            if (found is not null && key.SequenceEqual(found))
+                return ordinal;
+        }
+
+        return 0;
+    }
 
     private void Scan(byte[] bytes)
     {
@@ -153,49 +174,57 @@ public sealed class OrdinalTable : IDisposable
     {
         try
         {
-            foreach (var (offset, record) in unwritten.ToArray())
+            while (unwritten.Count > 0)
             {
+                var (offset, record) = unwritten.First();
                 RandomAccess.Write(file, record, offset);
                 unwritten.Remove(offset);
             }
+
+            isFaulty = false;
         }
         catch (IOException e)
         {
-            Log.OrdinalsNotStored(log, e.Message);
+            if (!isFaulty)
+                Log.OrdinalsNotStored(log, e.Message);
+            isFaulty = true;
         }
     }
 
     private void Insert(uint hash, uint ordinal)
     {
-        // Slots of 8 bytes, between a half and all but a quarter of a doubling full: 11 to 16 bytes a key.
-        if (++count * 4L > slots.Length * 3L)
+        // Slots of 8 bytes, between 53 and 80 in a hundred of them full: 10 to 15 bytes a key.
+        if (++count * 5L > slots.Length * 4L)
         {
-            var former = slots;
-            slots = new Slot[former.Length * 2];
-            foreach (var slot in former)
+            ulong[] grown = new ulong[slots.Length + slots.Length / 2];
+            foreach (ulong slot in slots)
             {
-                if (slot.Ordinal != 0)
-                    Place(slot);
+                if (slot != 0)
+                    Place(grown, slot);
             }
+
+            slots = grown;
         }
 
-        Place(new Slot(hash, ordinal));
+        Place(slots, ((ulong)hash << 32) | ordinal);
     }
 
-    private void Place(Slot slot)
+    private static void Place(ulong[] table, ulong slot)
     {
-        int i = (int)(slot.Hash & (uint)(slots.Length - 1));
-        while (slots[i].Ordinal != 0)
-            i = (i + 1) & (slots.Length - 1);
-        slots[i] = slot;
+        int i = Home((uint)(slot >> 32), table);
+        while (table[i] != 0)
+            i = i + 1 < table.Length ? i + 1 : 0;
+        Volatile.Write(ref table[i], slot);
     }
+
+    private static int Home(uint hash, ulong[] table) => (int)(((ulong)hash * (uint)table.Length) >> 32);
 
     private void Remember(uint ordinal, byte[] key)
     {
         if (recent.TryAdd(ordinal, key))
             recentOrder.Enqueue(ordinal);
         if (recentOrder.Count > RecentKeys)
-            recent.Remove(recentOrder.Dequeue());
+            recent.TryRemove(recentOrder.Dequeue(), out _);
     }
 
     private static byte[] Encode(ReadOnlySpan<byte> key)
@@ -227,6 +256,4 @@ public sealed class OrdinalTable : IDisposable
     }
 
     private static int Padded(int length) => (length + Grid - 1) & ~(Grid - 1);
-
-    private readonly record struct Slot(uint Hash, uint Ordinal);
 }

@@ -47,7 +47,7 @@ public sealed class LimitTests
         {
             await handle.ExpectAllAsync(large);
             Assert.InRange(test.Cache.Status.UsedBytes, 0, Limit);
-            Assert.Contains(test.Lines, line => line.Contains("StoringStopped") && line.Contains("limit"));
+            await HandleReads.UntilAsync(() => test.Lines.Any(line => line.Contains("StoringStopped") && line.Contains("limit")), "the log says so");
             Assert.InRange(handle.State.CachedBytes, Block, large.Length - Block);
             Assert.InRange(source.Bytes, large.Length, large.Length * 2L);
         }

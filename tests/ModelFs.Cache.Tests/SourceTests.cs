@@ -188,13 +188,13 @@ public sealed class SourceTests
         await using var test = await TestCache.OpenAsync();
         byte[] content = TestContent.Make("sequential", 100 * Block);
         var never = new TaskCompletionSource();
-        // The second block is answered, what is read ahead after it never is.
-        var source = new TestSource(content) { OnRead = position => position < 2 * Block ? Task.CompletedTask : never.Task };
+        // Four blocks are answered, what is read ahead after them never is.
+        var source = new TestSource(content) { OnRead = position => position < 4 * Block ? Task.CompletedTask : never.Task };
         var handles = Enumerable.Range(0, 40).Select(i => test.Open($"sequential {i}", content, source)).ToList();
         foreach (var handle in handles)
         {
-            await handle.ExpectAsync(content, 0, Block);
-            await handle.ExpectAsync(content, Block, Block);
+            for (int block = 0; block < 4; block++)
+                await handle.ExpectAsync(content, block * Block, Block);
         }
 
         byte[] fine = TestContent.Make("fine", 8 * Block);

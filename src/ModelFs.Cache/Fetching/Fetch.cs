@@ -12,6 +12,7 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
     /// <summary>Attempts in a row that bring no new block before the readers are told.</summary>
     private const int Retries = 3;
 
+    private readonly CancellationTokenSource promotion = new();
     private readonly TaskCompletionSource<int> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>The block that comes next. Guarded by the object's lock.</summary>
@@ -27,15 +28,17 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
 
     public bool Covers(int block) => block >= Next && block < End;
 
+    /// <summary>A reader waits for it now: it does not queue behind read-ahead any more.</summary>
+    public void Promote() => _ = promotion.CancelAsync();
+
     /// <summary>Runs to its end; never throws.</summary>
     public async Task RunAsync()
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var slots = isAhead ? owner.Resources.AheadSlots : owner.Resources.DemandSlots;
         var result = new Outcome(Linux.EIO, "the cache is closing");
         try
         {
-            await slots.WaitAsync(owner.Resources.Closing).ConfigureAwait(false);
+            var slots = await EnterAsync(owner.Resources.Closing).ConfigureAwait(false);
             try
             {
                 result = await TryRepeatedlyAsync().ConfigureAwait(false);
@@ -59,6 +62,25 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
             Log.FetchFailed(owner.Resources.Log, owner.Name, Next, result.Errno, result.Reason);
         plan.Ended(this, result.Errno);
         done.SetResult(result.Errno);
+    }
+
+    private async Task<SemaphoreSlim> EnterAsync(CancellationToken cancellation)
+    {
+        if (isAhead)
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, promotion.Token);
+            try
+            {
+                await owner.Resources.AheadSlots.WaitAsync(either.Token).ConfigureAwait(false);
+                return owner.Resources.AheadSlots;
+            }
+            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            {
+            }
+        }
+
+        await owner.Resources.DemandSlots.WaitAsync(cancellation).ConfigureAwait(false);
+        return owner.Resources.DemandSlots;
     }
 
     private async Task<Outcome> TryRepeatedlyAsync()
@@ -160,7 +182,7 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
 
     private async Task<Outcome> FillAsync(Stream body, InflightBlock target, ReadOnlyMemory<byte> carried, CancellationToken cancellation)
     {
-        byte[] buffer = target.Buffer ?? plan.Attach(target, await owner.Resources.Buffers.RentAsync(!isAhead || target.HasWaiters, cancellation).ConfigureAwait(false));
+        byte[] buffer = target.Buffer ?? plan.Attach(target, await owner.Resources.Buffers.RentAsync(!isAhead || promotion.IsCancellationRequested, cancellation).ConfigureAwait(false));
         int filled = 0;
         if (target.Filled > 0)
         {

@@ -53,7 +53,11 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         target = found;
         furthestDemand = Math.Max(furthestDemand, block);
         demandMoved?.TrySetResult();
-        if (found.Fetch is null && !found.IsComplete && !IsCovered(block))
+        if (found.IsComplete)
+            return 0;
+        if ((found.Fetch ?? fetches.Find(f => f.Covers(block))) is { } coming)
+            coming.Promote();
+        else
             Start(block, end, isAhead: false);
         return 0;
     }

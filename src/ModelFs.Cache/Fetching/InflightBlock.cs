@@ -30,8 +30,6 @@ internal sealed class InflightBlock(FetchPlan plan, int number)
     /// <summary>Guarded by the pool's lock.</summary>
     public LinkedListNode<InflightBlock>? Lingering { get; set; }
 
-    public bool HasWaiters => waiters is { Count: > 0 };
-
     public Waiter Wait(int needed)
     {
         var waiter = new Waiter(needed);

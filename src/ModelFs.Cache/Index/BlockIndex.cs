@@ -126,7 +126,8 @@ internal sealed class BlockIndex : IAsyncDisposable
 
     private bool Checkpoint(Func<ObjectKey, uint?>? generations, long liveRecords)
     {
-        if (!dirty)
+        // A log without a record has no file either: nothing was forgotten that had ever been known.
+        if (!dirty || Bytes == 0)
             return true;
         if (generations is not null && Bytes > 2 * liveRecords * RecordBytes + (8 << 20))
             Compact(generations);

@@ -6,8 +6,8 @@ namespace ModelFs.Cache.Objects;
 
 /// <summary>One object while it is loaded: what its handles share. <see cref="BlockCache"/> keeps one for each key.</summary>
 /// <remarks>
-/// A short lock guards the view of the blocks and what is in flight; nothing blocks or calls out under it. Bytes come from memory while they
-/// arrive, then from the disk: without blocking where the page cache has them, else on a disk thread.
+/// A short lock guards the view of the blocks and what is in flight; nothing blocks or calls out under it. <see cref="ObjectReader"/> reads,
+/// <see cref="FetchPlan"/> fetches, <see cref="ObjectDisk"/> stores and <see cref="Sealer"/> seals; here is what holds them together.
 /// </remarks>
 internal sealed class CachedObject
 {
@@ -23,7 +23,7 @@ internal sealed class CachedObject
     private readonly Lock indexing = new();
     private readonly BlockMap map = new();
     private readonly FetchPlan plan;
-    private readonly ReadAhead readAhead = new();
+    private readonly ObjectReader reader;
     private readonly PrefixHash? hash;
     private volatile Task ready = Task.CompletedTask;
     private volatile bool isSealed;
@@ -42,6 +42,7 @@ internal sealed class CachedObject
         Resources = resources;
         plan = new FetchPlan(this, map, gate);
         Disk = new ObjectDisk(this, map, gate);
+        reader = new ObjectReader(this, map, plan, gate);
         hash = descriptor.Sha256.IsEmpty ? null : new PrefixHash();
         lastUse = resources.Now;
     }
@@ -71,6 +72,8 @@ internal sealed class CachedObject
     public long LastUse => Volatile.Read(ref lastUse);
 
     public bool IsSealed => isSealed;
+
+    public bool IsQuarantined => isQuarantined;
 
     public int LengthOf(int block) => map.LengthOf(block);
 
@@ -149,67 +152,13 @@ internal sealed class CachedObject
     public bool TryRead(long offset, Span<byte> destination, out int count)
     {
         count = 0;
-        long size = map.Size;
-        if (isQuarantined || size < 0 || !ready.IsCompleted)
-            return false;
-        int length = (int)Math.Clamp(size - offset, 0, destination.Length);
-        if (length == 0)
-            return true;
-        int first = (int)(offset / BlockSize), last = (int)((offset + length - 1) / BlockSize);
-        bool read = map.IsVerified(first, last) && Disk.File is { } file
-            ? file.TryReadCached(destination[..length], offset)
-            : TryReadInflight(offset, destination[..length]);
-        if (!read)
-            return false;
-        count = length;
-        if (!isSealed)
-        {
-            lock (gate)
-                LookAhead(readAhead.Observe(offset, length));
-        }
-
-        Used(length);
-        return true;
+        return ready.IsCompleted && reader.TryRead(offset, destination, out count);
     }
 
     public async ValueTask<CacheRead> ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation)
     {
         await ready.WaitAsync(cancellation).ConfigureAwait(false);
-        if (offset >= MaxSize)
-            return default;
-        ReadAhead.Hint hint;
-        lock (gate)
-            hint = readAhead.Observe(offset, destination.Length);
-
-        int done = 0;
-        while (true)
-        {
-            Step step;
-            lock (gate)
-            {
-                step = Next(offset + done, destination.Length - done, hint);
-                if (done == 0)
-                    LookAhead(hint);
-            }
-
-            switch (step.Kind)
-            {
-                case StepKind.End:
-                    Used(done);
-                    return new CacheRead(done, 0);
-                case StepKind.Fail:
-                    return new CacheRead(0, step.Count);
-                case StepKind.Disk:
-                    done += await ReadJob.RunAsync(Resources, Disk, offset + done, destination.Slice(done, step.Count), cancellation).ConfigureAwait(false);
-                    break;
-                default:
-                    var (copied, errno) = await CopyAsync(step, offset + done, destination[done..], cancellation).ConfigureAwait(false);
-                    if (errno != 0)
-                        return new CacheRead(0, errno);
-                    done += copied;
-                    break;
-            }
-        }
+        return await reader.ReadAsync(offset, destination, cancellation).ConfigureAwait(false);
     }
 
     public async ValueTask<CacheRead> GetSizeAsync(CancellationToken cancellation)
@@ -266,6 +215,27 @@ internal sealed class CachedObject
         }
 
         return new CacheRead(map.Size, 0);
+    }
+
+    /// <summary>[locked] Keeps the stream ahead of a sequential reader, and completes what is read through anyway.</summary>
+    public void LookAhead(in ReadAhead.Hint hint)
+    {
+        if (hint.Window > 0)
+            plan.Ahead((int)(hint.Position / BlockSize), hint.Window / BlockSize);
+        if (hint.Run < Math.Min(EagerRun, map.Size / 4) || hint.Run == 0 || map.Size < 0 || map.IsComplete || isCompleting
+            || map.Size > Resources.Options.MaxBytes / 2 || Resources.Health.Fault is not null)
+        {
+            return;
+        }
+
+        isCompleting = true;
+        _ = CompleteInBackgroundAsync();
+    }
+
+    public void Used(int bytes)
+    {
+        Resources.Metrics.AddServed(bytes);
+        Volatile.Write(ref lastUse, Resources.Now);
     }
 
     /// <summary>A block is whole: hash it in passing, and hand it to a writer.</summary>
@@ -386,116 +356,6 @@ internal sealed class CachedObject
         return task;
     }
 
-    /// <summary>[locked] How the next bytes of a read are had.</summary>
-    private Step Next(long position, int remaining, in ReadAhead.Hint hint)
-    {
-        if (isQuarantined)
-            return new Step(StepKind.Fail, Linux.EIO);
-        if (remaining == 0 || (map.Size >= 0 && position >= map.Size))
-            return new Step(StepKind.End);
-        if (map.Size >= 0)
-            remaining = (int)Math.Min(remaining, map.Size - position);
-        int number = (int)(position / BlockSize), within = (int)(position % BlockSize);
-        int wanted = Math.Min(remaining, map.LengthOf(number) - within);
-        var block = plan.Find(number);
-        if (block is null || block.Filled <= within)
-        {
-            if (map[number] != BlockState.Missing)
-            {
-                while (wanted < remaining && map[(int)((position + wanted) / BlockSize)] != BlockState.Missing)
-                    wanted = Math.Min(remaining, wanted + map.LengthOf((int)((position + wanted) / BlockSize)));
-                return new Step(StepKind.Disk, wanted);
-            }
-
-            long end = Math.Max(position + remaining, hint.Position + hint.Window);
-            int blocks = (int)Math.Min(map.Count, (end + BlockSize - 1) / BlockSize);
-            if (plan.Demand(number, blocks, out block) is var errno and not 0)
-                return new Step(StepKind.Fail, errno);
-        }
-
-        block.Readers++;
-        return block.Filled > within
-            ? new Step(StepKind.Copy, wanted, block)
-            : new Step(StepKind.Copy, wanted, block, block.Wait(Math.Min(within + wanted, map.LengthOf(number))));
-    }
-
-    private async ValueTask<(int Copied, int Errno)> CopyAsync(Step step, long position, Memory<byte> destination, CancellationToken cancellation)
-    {
-        var block = step.Block!;
-        try
-        {
-            if (step.Waiter is { } waiter && await waiter.Task.WaitAsync(cancellation).ConfigureAwait(false) is var errno and not 0)
-                return (0, errno);
-            return (Copy(block, (int)(position % BlockSize), destination.Span[..Math.Min(step.Count, destination.Length)]), 0);
-        }
-        finally
-        {
-            plan.Unread(block);
-        }
-    }
-
-    /// <summary>Copies what has arrived; the caller is one of the block's readers, so that its buffer stays.</summary>
-    private int Copy(InflightBlock block, int within, Span<byte> destination)
-    {
-        byte[]? buffer;
-        int filled;
-        lock (gate)
-            (buffer, filled) = (block.Buffer, block.Filled);
-        int count = Math.Min(destination.Length, filled - within);
-        if (buffer is null || count <= 0)
-            return 0;
-        buffer.AsSpan(within, count).CopyTo(destination);
-        return count;
-    }
-
-    private bool TryReadInflight(long offset, Span<byte> destination)
-    {
-        int done = 0;
-        while (done < destination.Length)
-        {
-            int number = (int)((offset + done) / BlockSize), within = (int)((offset + done) % BlockSize);
-            var target = destination.Slice(done, Math.Min(destination.Length - done, BlockSize - within));
-            InflightBlock? block;
-            lock (gate)
-            {
-                block = plan.Find(number);
-                if (block is not null && block.Filled < within + target.Length)
-                    block = null;
-                if (block is not null)
-                    block.Readers++;
-            }
-
-            if (block is not null)
-            {
-                Copy(block, within, target);
-                plan.Unread(block);
-            }
-            else if (!map.IsVerified(number, number) || Disk.File?.TryReadCached(target, offset + done) != true)
-            {
-                return false;
-            }
-
-            done += target.Length;
-        }
-
-        return true;
-    }
-
-    /// <summary>[locked] Keeps the stream ahead of a sequential reader, and completes what is read through anyway.</summary>
-    private void LookAhead(in ReadAhead.Hint hint)
-    {
-        if (hint.Window > 0)
-            plan.Ahead((int)(hint.Position / BlockSize), hint.Window / BlockSize);
-        if (hint.Run < Math.Min(EagerRun, map.Size / 4) || hint.Run == 0 || map.Size < 0 || map.IsComplete || isCompleting
-            || map.Size > Resources.Options.MaxBytes / 2 || Resources.Health.Fault is not null)
-        {
-            return;
-        }
-
-        isCompleting = true;
-        _ = CompleteInBackgroundAsync();
-    }
-
     private async Task CompleteInBackgroundAsync()
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
@@ -513,12 +373,6 @@ internal sealed class CachedObject
         }
     }
 
-    private void Used(int bytes)
-    {
-        Resources.Metrics.AddServed(bytes);
-        Volatile.Write(ref lastUse, Resources.Now);
-    }
-
     private void Signal()
     {
         TaskCompletionSource signalled;
@@ -528,15 +382,4 @@ internal sealed class CachedObject
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    private enum StepKind
-    {
-        End,
-        Fail,
-        Disk,
-        Copy,
-    }
-
-    /// <param name="Count">Bytes; for <see cref="StepKind.Fail"/> the errno.</param>
-    private readonly record struct Step(StepKind Kind, int Count = 0, InflightBlock? Block = null, InflightBlock.Waiter? Waiter = null);
 }

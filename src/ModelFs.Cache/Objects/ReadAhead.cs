@@ -18,6 +18,7 @@ internal sealed class ReadAhead
     private long clock;
 
     /// <summary>Takes note of a read.</summary>
+    /// <remarks>The first read of a stream counts for nothing, nor does reading the same place again: only what goes on.</remarks>
     /// <returns>The bytes worth fetching after <see cref="Hint.Position"/>, and how many were read in a row so far.</returns>
     public Hint Observe(long offset, int count)
     {
@@ -38,7 +39,7 @@ internal sealed class ReadAhead
                 oldest = i;
         }
 
-        streams[oldest] = new Stream { Next = offset + count, LastUse = ++clock, Run = count };
+        streams[oldest] = new Stream { Next = offset + count, LastUse = ++clock };
         return default;
     }
 

@@ -16,7 +16,6 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPat
     private readonly long limit = options.MaxBytes - Math.Min(options.MaxBytes / 64, 16 << 20);
 
     private readonly Lock evicting = new();
-    private Queue<ObjectKey> oldest = new();
     private long free = long.MaxValue;
     private long indexBytes;
     private long metadataBytes;
@@ -71,9 +70,12 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPat
     {
         lock (evicting)
         {
+            if (!IsOver(bytes))
+                return;
             int count = 0;
             long before = catalog.Bytes;
             bool isFresh = false;
+            var oldest = new Queue<ObjectKey>();
             while (IsOver(bytes + slack))
             {
                 if (oldest.Count == 0)
@@ -91,8 +93,6 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPat
                 }
             }
 
-            // What was passed over may be closed by the next time.
-            oldest.Clear();
             if (count > 0)
                 Log.Evicted(log, count, before - catalog.Bytes);
         }
