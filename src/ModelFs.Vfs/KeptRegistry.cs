@@ -47,7 +47,6 @@ internal sealed class KeptRegistry
         this.time = time;
         var health = new RegistryHealth(name, time, log);
         var origin = name + "\n" + registry.Description;
-
         var pages = new ListingPages(name, registry, errands, time, log);
 
         AnswerFile<T> Json<T>(string kind, JsonTypeInfo<T> type)
@@ -55,7 +54,12 @@ internal sealed class KeptRegistry
             new(store, kind, origin, value => JsonSerializer.SerializeToUtf8Bytes(value, type), bytes => JsonSerializer.Deserialize(bytes.Span, type));
 
         KeptAnswers<TKey, T> Keep<TKey, T>(
-            long capacity, Func<TKey, T?, CancellationToken, ValueTask<RegistryResult<T>>> ask, Func<T, TimeSpan> ttl, AnswerFile<T> file, Func<TKey, string> name, Func<T, long>? weigh = null)
+            long capacity,
+            Func<TKey, T?, CancellationToken, ValueTask<RegistryResult<T>>> ask,
+            Func<T, TimeSpan> ttl,
+            AnswerFile<T> file,
+            Func<TKey, string> name,
+            Func<T, long>? weigh = null)
             where TKey : notnull
             where T : class
         {
@@ -107,7 +111,8 @@ internal sealed class KeptRegistry
             var links = await GetLinksAsync(model, stop).ConfigureAwait(false);
             if (links.Error is { } error)
                 return error;
-            return await pages.RefreshAsync(known, options.AliasTtl, pages.Children(model, links.Value), listing => childLists!.Save(model, listing), stop).ConfigureAwait(false);
+            var fetch = pages.Children(model, links.Value);
+            return await pages.RefreshAsync(known, options.AliasTtl, fetch, listing => childLists!.Save(model, listing), stop).ConfigureAwait(false);
         }
     }
 
@@ -271,7 +276,11 @@ internal sealed class KeptRegistry
         if (answer.Value is not { } version)
             return answer.Error!;
         if (version.Created != key.Created)
-            return new RegistryError(RegistryErrorKind.NotFound, $"{Name}/{key.Model}/{key.Version} of {key.Created:O} was deleted and made again at {version.Created:O}");
+        {
+            var what = $"{Name}/{key.Model}/{key.Version} of {key.Created:O} was deleted and made again at {version.Created:O}";
+            return new RegistryError(RegistryErrorKind.NotFound, what);
+        }
+
         var manifest = await Registry.GetManifestAsync(version, cancellation).ConfigureAwait(false);
         return manifest.IsOk ? ManifestTree.Build(manifest.Value with { Version = version }) : manifest.Error!;
     }

@@ -90,7 +90,9 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
         if (!found.Value.IsInVersion)
             return new FuseOpen(0, FuseOpenFlags.None);
         var content = await entries.GetContentAsync(found.Value, request.Cancelled).ConfigureAwait(false);
-        return content.IsOk ? new FuseOpen(0, Entries.IsFinal(content.Value) ? FuseOpenFlags.CacheDirectory | FuseOpenFlags.KeepCache : FuseOpenFlags.None) : content.Error;
+        if (!content.IsOk)
+            return content.Error;
+        return new FuseOpen(0, Entries.IsFinal(content.Value) ? FuseOpenFlags.CacheDirectory | FuseOpenFlags.KeepCache : FuseOpenFlags.None);
     }
 
     public override ValueTask<FuseResult<Unit>> ReadDirectoryAsync(FuseRequest request, ulong node, ulong handle, long offset, FuseDirectoryWriter writer) =>

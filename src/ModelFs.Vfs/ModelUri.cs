@@ -12,7 +12,8 @@ public sealed record ModelUri(string Model, string Reference, string Path)
     public const string Scheme = "models:/";
 
     /// <summary>Where it is in the tree, below the registry's directory, escaped.</summary>
-    public string TreePath => string.Join('/', new[] { Model, Reference }.Concat(Path.Split('/', StringSplitOptions.RemoveEmptyEntries)).Select(EscapedName.EscapeToString));
+    public string TreePath =>
+        string.Join('/', new[] { Model, Reference }.Concat(Path.Split('/', StringSplitOptions.RemoveEmptyEntries)).Select(EscapedName.EscapeToString));
 
     /// <param name="error">One line that says what is wrong, when the result is false.</param>
     public static bool TryParse(string text, [NotNullWhen(true)] out ModelUri? uri, [NotNullWhen(false)] out string? error)

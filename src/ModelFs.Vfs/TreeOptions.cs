@@ -2,13 +2,15 @@ namespace ModelFs.Vfs;
 
 public sealed record TreeOptions
 {
-    /// <summary>How long an alias, a listing or a missing name is believed, by us and by the kernel alike. Default 10 s, 0 to 1 h.</summary>
+    /// <summary>How long an alias, a listing or a missing name is believed, by us and the kernel together. Default 10 s, 0 to 1 h.</summary>
+    /// <remarks>The kernel is told half of it, or what is left of it.</remarks>
     public TimeSpan AliasTtl { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long a lookup waits for a fresh answer when it has an old one. Default 250 ms, 0 to 10 s.</summary>
     public TimeSpan StaleWait { get; init; } = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>How long the kernel may believe what never changes, and how often we make sure that a version is still there. Default 1 h, 1 s to 24 h.</summary>
+    /// <summary>How long the kernel may believe what never changes. Default 1 h, 1 s to 24 h.</summary>
+    /// <remarks>As often we make sure that a version is still there.</remarks>
     public TimeSpan ImmutableTtl { get; init; } = TimeSpan.FromHours(1);
 
     /// <exception cref="ArgumentOutOfRangeException">A value is out of its range; it names which.</exception>

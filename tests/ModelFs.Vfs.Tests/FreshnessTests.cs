@@ -254,9 +254,13 @@ public sealed class FreshnessTests
         await using var tree = await StartAsync();
         var model = await tree.NodeAsync("MLFLOW/iris");
         await tree.LookupAsync(model, "champion");
+        await tree.NamesAsync(await tree.NodeAsync("MLFLOW"));
         tree.Registry.Fault = _ => new RegistryError(RegistryErrorKind.Denied, "no");
         tree.Time.Advance(11 * Second);
-        Assert.Equal(Errno.EACCES, (Errno)(await tree.Kernel.LookupAsync(model, "champion")).Error);
+        tree.Registry.ForgetCalls();
+        for (var i = 0; i < 5; i++)
+            Assert.Equal(Errno.EACCES, (Errno)(await tree.Kernel.LookupAsync(model, "champion")).Error);
+        Assert.Equal(1, tree.Registry.Count("model iris"));
         tree.Registry.Fault = null;
         tree.Time.Advance(2 * Second);
         Assert.NotEqual(0ul, (await tree.LookupAsync(model, "champion")).Node);

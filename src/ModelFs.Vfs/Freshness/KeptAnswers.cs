@@ -94,15 +94,14 @@ internal sealed class KeptAnswers<TKey, T>(
         }
     }
 
-    /// <summary>Takes a value that came with the answer to another question, unless a newer answer is known.</summary>
+    /// <summary>Takes a value that came with the answer to another question, unless there is a newer answer or refusal.</summary>
     public void Offer(TKey key, T value, long asked)
     {
         var entry = entries.GetOrAdd(key, static _ => new Entry());
         lock (entry)
         {
-            if (entry.IsKnown && entry.Asked >= asked)
-                return;
-            entry.Know(value, null, asked);
+            if (entry.Asked < asked)
+                entry.Know(value, null, asked);
         }
     }
 
@@ -216,6 +215,10 @@ internal sealed class KeptAnswers<TKey, T>(
         {
             // Stopping. As if nothing had been stored: the question that follows is cancelled too.
         }
+        catch (Exception defect)
+        {
+            log.QuestionThrew(defect, question.Name(key));
+        }
 
         lock (entry)
         {
@@ -225,7 +228,7 @@ internal sealed class KeptAnswers<TKey, T>(
             // A clock that was set back makes an answer from the future: how old it is nobody knows, so it counts as expired.
             var age = time.GetUtcNow() - stored.Asked;
             var asked = age < TimeSpan.Zero ? long.MinValue / 2 : time.GetTimestamp() - (long)(age.TotalSeconds * time.TimestampFrequency);
-            if (!entry.IsKnown || entry.Asked < asked)
+            if (entry.Asked < asked)
                 entry.Know(stored.Value, stored.Value is null ? NoLonger(key) : null, asked);
             entry.HadValue |= stored.Value is not null;
             entry.SavedAt = time.GetTimestamp();
@@ -332,7 +335,8 @@ internal sealed class KeptAnswers<TKey, T>(
 
         public RegistryError? Absence { get; private set; }
 
-        public long Asked { get; private set; }
+        /// <summary>When what is known was asked for, or was taken away.</summary>
+        public long Asked { get; private set; } = long.MinValue;
 
         public RegistryError? Failure { get; private set; }
 
@@ -363,7 +367,7 @@ internal sealed class KeptAnswers<TKey, T>(
         {
             (Failure, FailedAt) = (failure, now);
             if (failure.Kind is RegistryErrorKind.Denied or RegistryErrorKind.Unsupported)
-                (IsKnown, Value, Absence) = (false, null, null);
+                (IsKnown, Value, Absence, Asked) = (false, null, null, now);
         }
     }
 }

@@ -24,7 +24,9 @@ internal enum NodeKind : byte
 /// <param name="Model">The model, where there is one.</param>
 /// <param name="Name">The alias or the version, where there is one.</param>
 /// <param name="Created">When the version was created, in UTC.</param>
-/// <param name="Fingerprint">Of the manifest, for <see cref="NodeKind.Content"/>: should it be lost and the registry give another one, an old id must not name another file.</param>
+/// <param name="Fingerprint">
+/// Of the manifest, for <see cref="NodeKind.Content"/>: should it be lost and the registry give another one, an old id must not name another file.
+/// </param>
 internal readonly record struct NodeKey(
     NodeKind Kind, string Registry, string Model = "", string Name = "", DateTimeOffset Created = default, UInt128 Fingerprint = default)
 {

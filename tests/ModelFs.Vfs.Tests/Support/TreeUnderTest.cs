@@ -119,8 +119,14 @@ internal sealed class TreeUnderTest : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await CloseAsync();
-        System.IO.Directory.Delete(directory, recursive: true);
+        try
+        {
+            await CloseAsync();
+        }
+        finally
+        {
+            System.IO.Directory.Delete(directory, recursive: true);
+        }
     }
 
     private async Task OpenAsync()
