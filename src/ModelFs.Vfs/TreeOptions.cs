@@ -2,7 +2,7 @@ namespace ModelFs.Vfs;
 
 public sealed record TreeOptions
 {
-    /// <summary>How long an alias, a listing or a missing name is believed, by us and by the kernel alike. Default 10 s, 0 to 1 h.</summary>
+    /// <summary>How long an alias, a listing or a missing name is believed, by us and the kernel together: it is told half of this or what is left of it. Default 10 s, 0 to 1 h.</summary>
     public TimeSpan AliasTtl { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long a lookup waits for a fresh answer when it has an old one. Default 250 ms, 0 to 10 s.</summary>

@@ -90,6 +90,23 @@ public sealed class FileTests
     }
 
     [Fact]
+    public async Task A_hundred_readers_that_wait_let_another_file_be_read()
+    {
+        await using var tree = await StartAsync();
+        var warm = await tree.NodeAsync("MLFLOW/iris/1/MLmodel");
+        await tree.ReadAsync(warm);
+        var cold = await tree.NodeAsync("MLFLOW/iris/1/large");
+        var gate = new TaskCompletionSource();
+        tree.Registry.Delay = call => call.StartsWith("open", StringComparison.Ordinal) ? gate.Task : Task.CompletedTask;
+        await tree.Kernel.OpenAsync(cold);
+        var waiting = Enumerable.Range(0, 100).Select(i => tree.Kernel.ReadAsync(cold, 0, i * 4096, 4096)).ToList();
+        Assert.Equal("model"u8.ToArray(), await tree.ReadAsync(warm));
+        Assert.DoesNotContain(waiting, read => read.IsCompleted);
+        gate.SetResult();
+        Assert.All(await Task.WhenAll(waiting), read => Assert.Equal(4096, read.Payload.Length));
+    }
+
+    [Fact]
     public async Task A_size_that_the_registry_does_not_know_is_learned_by_the_first_stat()
     {
         await using var tree = await TreeUnderTest.StartAsync(registry =>
