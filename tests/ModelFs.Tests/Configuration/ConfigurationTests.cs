@@ -129,7 +129,8 @@ public sealed class ConfigurationTests : IDisposable
 
     [Fact]
     public void A_missing_file_is_said() =>
-        Assert.Contains(scratch["none.yaml"], Assert.Throws<ConfigurationException>(() => Read(config: scratch["none.yaml"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            scratch["none.yaml"], Assert.Throws<ConfigurationException>(() => Read(config: scratch["none.yaml"])).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Variables_that_Kubernetes_injects_only_warn()
@@ -178,7 +179,8 @@ public sealed class ConfigurationTests : IDisposable
     public void A_registry_may_not_outlast_the_request_it_answers()
     {
         var file = scratch.Write("modelfs.yaml", "requestDeadline: 20s\nregistries: { M: { kind: mlflow, uri: 'http://x' } }\n");
-        Assert.Contains("totalTimeout: 30.0 s must be less than requestDeadline, 20.0 s", Assert.Throws<ConfigurationException>(() => Read(config: file)).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<ConfigurationException>(() => Read(config: file));
+        Assert.Equal($"registries.M.totalTimeout: 30.0 s must be less than requestDeadline, 20.0 s ({file}:1)", error.Message);
     }
 
     [Fact]

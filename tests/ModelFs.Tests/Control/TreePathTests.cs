@@ -21,8 +21,11 @@ public sealed class TreePathTests
     public void A_URI_that_names_nothing_is_refused(string text) => Assert.Throws<CommandException>(() => TreePath.Of(text, [Mlflow]));
 
     [Fact]
-    public void A_URI_that_may_mean_two_registries_says_which() =>
-        Assert.Contains("MLFLOW/iris/1 or OTHER/iris/1", Assert.Throws<CommandException>(() => TreePath.Of("models:/iris/1", [Mlflow, Mlflow with { Name = "OTHER" }])).Message, StringComparison.Ordinal);
+    public void A_URI_that_may_mean_two_registries_says_which()
+    {
+        var error = Assert.Throws<CommandException>(() => TreePath.Of("models:/iris/1", [Mlflow, Mlflow with { Name = "OTHER" }]));
+        Assert.Contains("MLFLOW/iris/1 or OTHER/iris/1", error.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Without_an_MLflow_registry_there_is_nothing_to_mean() =>

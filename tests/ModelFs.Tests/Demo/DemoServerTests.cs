@@ -15,7 +15,8 @@ public sealed class DemoServerTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         origin = await Origin.StartAsync(scratch);
-        registry = RegistryFactory.Create(new RegistryOptions { Name = "MLFLOW", Kind = "mlflow", Uri = origin.Server.Address }, _ => null, NullLoggerFactory.Instance, TimeProvider.System);
+        var options = new RegistryOptions { Name = "MLFLOW", Kind = "mlflow", Uri = origin.Server.Address };
+        registry = RegistryFactory.Create(options, _ => null, NullLoggerFactory.Instance, TimeProvider.System);
     }
 
     public async Task DisposeAsync()

@@ -152,7 +152,8 @@ public sealed class MountTests : IAsyncLifetime
         var status = Json(await RunAsync("status", "--json"));
         Assert.Equal(mount.Id, status.GetProperty("daemon").GetProperty("pid").GetInt32());
         Assert.Equal(MountPoint, Assert.Single(status.GetProperty("mounts").EnumerateArray()).GetString());
-        var registries = status.GetProperty("registries").EnumerateArray().ToDictionary(r => r.GetProperty("name").GetString()!, r => r.GetProperty("answers").GetBoolean());
+        var registries = status.GetProperty("registries").EnumerateArray()
+            .ToDictionary(r => r.GetProperty("name").GetString()!, r => r.GetProperty("answers").GetBoolean());
         Assert.Equal(new Dictionary<string, bool> { ["MLFLOW"] = true, ["GONE"] = false }, registries);
         var cache = status.GetProperty("cache");
         Assert.InRange(cache.GetProperty("originBytes").GetInt64(), Origin.WeightsSize, Origin.WeightsSize + (1 << 20));
@@ -199,12 +200,14 @@ public sealed class MountTests : IAsyncLifetime
         return JsonDocument.Parse(result.Output).RootElement;
     }
 
-    private Task<ModelFsProcess> MountAsync(params string[] arguments) => ModelFsProcess.MountAsync(scratch, ["--registry", origin.Registry, .. arguments]);
+    private Task<ModelFsProcess> MountAsync(params string[] arguments) =>
+        ModelFsProcess.MountAsync(scratch, ["--registry", origin.Registry, .. arguments]);
 
-    private Task<RunResult> RunAsync(params string[] arguments) => ModelFsProcess.RunAsync(arguments, new Dictionary<string, string> { ["MODELFS_CACHE"] = scratch["cache"] });
+    private Task<RunResult> RunAsync(params string[] arguments) =>
+        ModelFsProcess.RunAsync(arguments, new Dictionary<string, string> { ["MODELFS_CACHE"] = scratch["cache"] });
 
     private Task<byte[]> ReadAsync(string path) => ModelFsProcess.InTimeAsync(() => File.ReadAllBytes(Path.Combine(MountPoint, path)));
 
     private Task<List<string>> ListAsync(string path) =>
-        ModelFsProcess.InTimeAsync(() => Directory.EnumerateFileSystemEntries(Path.Combine(MountPoint, path)).Select(e => Path.GetFileName(e)).Order(StringComparer.Ordinal).ToList());
+        ModelFsProcess.InTimeAsync(() => new DirectoryInfo(Path.Combine(MountPoint, path)).EnumerateFileSystemInfos().Select(e => e.Name).ToList());
 }

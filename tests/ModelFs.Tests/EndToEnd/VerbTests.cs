@@ -29,8 +29,8 @@ public sealed class VerbTests : IAsyncLifetime
         await using var mount = daemon ? await MountAsync() : null;
         Assert.Equal("MLFLOW\n", await OutputAsync("ls"));
         Assert.Equal("tiny-bert\n", await OutputAsync("ls", "MLFLOW"));
-        Assert.Equal(["1", "2", "champion", "latest"], (await OutputAsync("ls", "MLFLOW/tiny-bert")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal));
-        Assert.Equal(["MLmodel", "config.json", "requirements.txt", "weights.bin"], (await OutputAsync("ls", "models:/tiny-bert@champion")).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(["1", "2", "champion", "latest"], (await LinesAsync("ls", "MLFLOW/tiny-bert")).Order(StringComparer.Ordinal));
+        Assert.Equal(["MLmodel", "config.json", "requirements.txt", "weights.bin"], await LinesAsync("ls", "models:/tiny-bert@champion"));
         Assert.Contains("champion -> 1\n", await OutputAsync("ls", "-l", "MLFLOW/tiny-bert"), StringComparison.Ordinal);
         Assert.Contains($"{Origin.WeightsSize}", await OutputAsync("ls", "-l", "MLFLOW/tiny-bert/1/weights.bin"), StringComparison.Ordinal);
         Assert.Equal("MLFLOW/tiny-bert/1/MLmodel\n", await OutputAsync("resolve", "MLFLOW/tiny-bert/champion/MLmodel"));
@@ -76,9 +76,21 @@ public sealed class VerbTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_cache_whose_holder_does_not_answer_is_left_alone_and_said()
+    {
+        await using var mount = await MountAsync();
+        File.Delete(scratch["cache", "modelfs.sock"]);
+        var result = await RunAsync("ls", "MLFLOW");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains($"process {mount.Id}", result.Errors, StringComparison.Ordinal);
+        Assert.Contains(scratch["cache", "modelfs.sock"], result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_reader_that_has_enough_is_no_failure()
     {
-        var command = $"'{ModelFsProcess.Executable}' cat --cache '{scratch["cache"]}' --registry '{origin.Registry}' MLFLOW/tiny-bert/1/weights.bin | head -c 8; echo \"${{PIPESTATUS[0]}}\" >&2";
+        var cat = $"'{ModelFsProcess.Executable}' cat --cache '{scratch["cache"]}' --registry '{origin.Registry}' MLFLOW/tiny-bert/1/weights.bin";
+        var command = cat + " | head -c 8; echo \"${PIPESTATUS[0]}\" >&2";
         using var shell = Process.Start(new ProcessStartInfo("/bin/bash", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var errors = shell.StandardError.ReadToEndAsync();
         await shell.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(60));
@@ -137,7 +149,8 @@ public sealed class VerbTests : IAsyncLifetime
         foreach (var (alias, version) in model.Aliases)
             Assert.Equal($"MLFLOW/iris/{version}\n", await InProjectAsync("resolve", $"models:/iris@{alias}"));
         var file = model.Versions["1"].Files.Single(f => f.Path == "MLmodel");
-        Assert.Equal(file.StatedSha256, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(await InProjectAsync("cat", "models:/iris/1/MLmodel")))));
+        var content = await InProjectAsync("cat", "models:/iris/1/MLmodel");
+        Assert.Equal(file.StatedSha256, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content))));
 
         async Task<string> InProjectAsync(params string[] arguments)
         {
@@ -160,8 +173,13 @@ public sealed class VerbTests : IAsyncLifetime
 
     private Task<ModelFsProcess> MountAsync() => ModelFsProcess.MountAsync(scratch, ["--registry", origin.Registry]);
 
-    private Task<RunResult> RunAsync(params string[] arguments) =>
-        ModelFsProcess.RunAsync(arguments, new Dictionary<string, string> { ["MODELFS_CACHE"] = scratch["cache"], ["MODELFS_REGISTRY_MLFLOW"] = origin.Registry["MLFLOW=".Length..] });
+    private Task<RunResult> RunAsync(params string[] arguments) => ModelFsProcess.RunAsync(arguments, new Dictionary<string, string>
+    {
+        ["MODELFS_CACHE"] = scratch["cache"],
+        ["MODELFS_REGISTRY_MLFLOW"] = origin.Registry["MLFLOW=".Length..],
+    });
+
+    private async Task<string[]> LinesAsync(params string[] arguments) => (await OutputAsync(arguments)).TrimEnd('\n').Split('\n');
 
     private async Task<string> OutputAsync(params string[] arguments)
     {

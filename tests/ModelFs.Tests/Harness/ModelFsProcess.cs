@@ -72,12 +72,19 @@ public sealed class ModelFsProcess : IAsyncDisposable
     public static ModelFsProcess Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null) =>
         new(Process.Start(StartInfo(arguments, environment, null))!, null);
 
-    /// <summary>Starts <c>modelfs mount</c> in the foreground on <c>mnt</c> below the directory, with <c>cache</c> beside it, and waits until the mount answers.</summary>
-    public static async Task<ModelFsProcess> MountAsync(Scratch scratch, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, string mountName = "mnt", string cacheName = "cache")
+    /// <summary>Starts <c>modelfs mount</c> in the foreground and waits until the mount answers.</summary>
+    /// <param name="scratch">Where the mount point and the cache lie side by side.</param>
+    public static async Task<ModelFsProcess> MountAsync(
+        Scratch scratch,
+        IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string>? environment = null,
+        string mountName = "mnt",
+        string cacheName = "cache")
     {
         var mountPoint = scratch[mountName];
         Directory.CreateDirectory(mountPoint);
-        var mounted = new ModelFsProcess(Process.Start(StartInfo(["mount", mountPoint, "--cache", scratch[cacheName], .. arguments], environment, null))!, mountPoint);
+        var start = StartInfo(["mount", mountPoint, "--cache", scratch[cacheName], .. arguments], environment, null);
+        var mounted = new ModelFsProcess(Process.Start(start)!, mountPoint);
         try
         {
             // The socket is bound when the mount answers; a corpse's is there too, but nobody takes calls on it.
@@ -106,7 +113,8 @@ public sealed class ModelFsProcess : IAsyncDisposable
     }
 
     /// <summary>Touches a mount on a thread of its own, within a time limit.</summary>
-    public static Task<T> InTimeAsync<T>(Func<T> touch) => Task.Factory.StartNew(touch, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(Limit);
+    public static Task<T> InTimeAsync<T>(Func<T> touch) =>
+        Task.Factory.StartNew(touch, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(Limit);
 
     /// <summary>SIGTERM, and waits for the end.</summary>
     /// <returns>The exit code.</returns>
@@ -150,7 +158,7 @@ public sealed class ModelFsProcess : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = workingDirectory ?? Path.GetTempPath(),
         };
-        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("MODELFS_", StringComparison.Ordinal) || k.StartsWith("MLFLOW_", StringComparison.Ordinal)).ToList())
+        foreach (var name in start.Environment.Keys.Where(k => k.Split('_')[0] is "MODELFS" or "MLFLOW").ToList())
             start.Environment.Remove(name);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
