@@ -16,7 +16,7 @@ public sealed partial class DocumentTests
             .ToHashSet();
         var named = Named().Matches(Document("semantics.md")).Select(match => match.Groups[1].Value).ToList();
 
-        Assert.Empty(named.Where(name => !tests.Contains(name)));
+        Assert.All(named, name => Assert.Contains(name, tests));
         Assert.True(named.Count > 50, $"{named.Count} tests are named");
     }
 
@@ -24,7 +24,7 @@ public sealed partial class DocumentTests
     public void Each_promise_names_a_test()
     {
         var rows = Document("semantics.md").Split('\n').Where(line => line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| promise", StringComparison.Ordinal)).ToList();
-        Assert.Empty(rows.Where(row => !Named().IsMatch(row)));
+        Assert.All(rows, row => Assert.Matches(Named(), row));
         Assert.NotEmpty(rows);
     }
 
@@ -41,7 +41,7 @@ public sealed partial class DocumentTests
     {
         var known = Setting.All.Select(s => s.Key).Concat(RegistrySetting.All.Select(s => s.Key)).ToHashSet();
         var listed = SettingRow().Matches(Document("configuration.md")).Select(match => match.Groups[1].Value).ToList();
-        Assert.Empty(listed.Where(key => !known.Contains(key)));
+        Assert.All(listed, key => Assert.Contains(key, known));
         Assert.Equal(known.Count, listed.Count);
     }
 
