@@ -96,6 +96,21 @@ public sealed class RecordedHttpTests : IDisposable
         origin.ResumeBodies();
     }
 
+    [Theory]
+    [MemberData(nameof(Flavours))]
+    public async Task A_length_that_the_registry_does_not_know_is_found_out(MlflowFlavour flavour)
+    {
+        // The proxy lists an empty file without a size, and only the route that is switched off could tell.
+        await using var origin = WithoutRanges(flavour);
+        await using var node = await Node.StartAsync(scratch, origin.Uri.ToString());
+
+        var result = await Shell.RunAsync($"cd {node.Models}/iris/2 && stat -c %s empty.bin && ls -l empty.bin && cat empty.bin | wc -c");
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Equal(["0", "0"], [result.Lines[0], result.Lines[^1]]);
+        Assert.Empty(origin.Unrecorded);
+    }
+
     private static RecordedMlflow WithoutRanges(MlflowFlavour flavour)
     {
         var origin = new RecordedMlflow(flavour);
