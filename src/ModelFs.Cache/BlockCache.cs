@@ -232,10 +232,13 @@ public sealed class BlockCache : IAsyncDisposable
         try
         {
             stallWatch.Dispose();
+            // Closed first: what the last writers and the last round complete is sealed after the next start.
+            resources.Sealers.Dispose();
             resources.Sealers.Drain();
             resources.Writers.Close(StopLimit);
             upkeep.Stop(StopLimit);
             upkeep.Dispose();
+            resources.Sealers.Close(StopLimit);
             resources.Index.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(1));
             resources.Dispose();
             Metadata.Dispose();

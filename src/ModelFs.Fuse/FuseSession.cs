@@ -186,7 +186,7 @@ public sealed class FuseSession
         {
             Pending!.Expire(options.RequestDeadline, expired);
 
-            // All callers first: a log that is slow or stuck must not keep them.
+            // All callers first: none of them waits for a line of the log.
             foreach (ExpiredRequest request in expired)
                 replies.Error(request.Unique, Errno.EIO);
             foreach (ExpiredRequest request in expired)

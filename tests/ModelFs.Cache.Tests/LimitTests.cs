@@ -58,6 +58,39 @@ public sealed class LimitTests
         Assert.Empty(unused.Requests);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_object_that_the_cache_has_no_room_for_is_not_fetched_for_ever(bool hasRanges)
+    {
+        await using var test = await TestCache.OpenAsync(Limit);
+        byte[] content = TestContent.Make("too large", 600 * Block);
+        var source = new TestSource(content) { HasRanges = hasRanges };
+        using var handle = test.Open("too large", content, source);
+
+        var completed = await handle.CompleteAsync(CancellationToken.None).AsTask().WaitAsync(TimeSpan.FromMinutes(1));
+
+        Assert.Equal(28, completed.Errno);
+        Assert.InRange(source.Bytes, Limit / 2, content.Length * 2L);
+        await handle.ExpectAsync(content, content.Length - Block, Block);
+    }
+
+    [Fact]
+    public async Task A_size_that_nobody_knows_is_found_also_when_nothing_can_be_stored()
+    {
+        await using var test = await TestCache.OpenAsync(Limit);
+        byte[] kept = TestContent.Make("kept", 250 * Block), large = TestContent.Make("large", 100 * Block);
+        using var open = test.Open("kept", kept, new TestSource(kept));
+        await open.CompleteAsync(CancellationToken.None).AsTask().WaitAsync(TestCache.Patience);
+
+        var source = new TestSource(large) { HasRanges = false };
+        using var handle = test.Cache.Open(TestContent.Describe("large", large, withDigest: false) with { Size = null }, source);
+        var size = await handle.GetSizeAsync(CancellationToken.None).AsTask().WaitAsync(TestCache.Patience);
+
+        Assert.Equal(new CacheRead(large.Length, 0), size);
+        Assert.Equal(large.Length, source.Bytes);
+    }
+
     [Fact]
     public async Task The_order_of_eviction_survives_a_restart()
     {

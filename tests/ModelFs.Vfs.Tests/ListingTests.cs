@@ -1,6 +1,8 @@
 using ModelFs.Fuse;
 using ModelFs.Registries;
 using ModelFs.Testing.Kernel;
+using ModelFs.Vfs.Freshness;
+using ModelFs.Vfs.Listings;
 using ModelFs.Vfs.Tests.Support;
 
 namespace ModelFs.Vfs.Tests;
@@ -106,6 +108,28 @@ public sealed class ListingTests
         Assert.Equal(Errno.EIO, last.Error);
         Assert.Contains("does not end", last.Message, StringComparison.Ordinal);
         Assert.True(endless.Pages < 30);
+    }
+
+    [Fact]
+    public async Task Listings_that_are_begun_again_and_again_and_never_finished_do_not_pile_up()
+    {
+        var time = new VirtualTime();
+        await using var errands = new Errands();
+        await using var registry = new MemoryRegistry();
+        var pages = new ListingPages("R", registry, errands, time, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        ListedEntry entry = ListedModel.Of(new Model("m", default, default, new Dictionary<string, string>()))!;
+        Listing? known = null;
+        for (var i = 0; i < 10; i++)
+        {
+            var begun = await pages.RefreshAsync(known, TimeSpan.FromSeconds(10), (_, _) => new(new Page<ListedEntry>([entry], "more")), _ => { }, default);
+            known = begun.Value;
+            time.Advance(TimeSpan.FromSeconds(11));
+        }
+
+        var chain = 0;
+        for (var listing = known; listing is not null; listing = listing.Previous)
+            chain++;
+        Assert.Equal(2, chain);
     }
 
     [Fact]

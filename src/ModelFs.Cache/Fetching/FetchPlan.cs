@@ -75,6 +75,13 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
             Start(block, end, isAhead: true);
     }
 
+    /// <summary>[locked] Somebody waits for the end of the object, whether what comes before it can be stored or not.</summary>
+    public void WantAll()
+    {
+        furthestDemand = int.MaxValue - UnstoredAhead;
+        demandMoved?.TrySetResult();
+    }
+
     /// <summary>[locked] The fetch that brings the first block that is neither stored nor in memory; null when there is none.</summary>
     public Fetch? FetchMissing(int count)
     {

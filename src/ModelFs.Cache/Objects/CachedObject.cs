@@ -16,6 +16,9 @@ internal sealed class CachedObject
     /// <summary>A file that is read through for so long will be read whole.</summary>
     private const long EagerRun = 64 << 20;
 
+    /// <summary>Fetches in a row of which nothing could be stored: one may fall into a moment of eviction, three say that there is no room.</summary>
+    private const int FruitlessFetches = 3;
+
     /// <summary>More than any filesystem keeps in one file; what claims to be larger is not believed.</summary>
     public const long MaxSize = 1L << 46;
 
@@ -172,6 +175,7 @@ internal sealed class CachedObject
             {
                 if (plan.Refuse() is var refused and not 0)
                     return new CacheRead(0, refused);
+                plan.WantAll();
                 fetch = plan.FetchMissing(1);
                 change = changed.Task;
             }
@@ -189,12 +193,15 @@ internal sealed class CachedObject
     public async ValueTask<CacheRead> CompleteAsync(CancellationToken cancellation)
     {
         await ready.WaitAsync(cancellation).ConfigureAwait(false);
+        int fruitless = 0;
         while (!isSealed)
         {
             if (isQuarantined)
                 return new CacheRead(0, Linux.EIO);
             Task<int> next;
             Task change;
+            int present = map.PresentCount;
+            bool isFetch = false;
             lock (gate)
             {
                 change = changed.Task;
@@ -203,15 +210,23 @@ internal sealed class CachedObject
                 else if (plan.Refuse() is var refused and not 0)
                     return new CacheRead(0, refused);
                 else if (plan.FetchMissing(ReadAhead.MaxWindow / BlockSize) is { } fetch)
-                    next = fetch.Done;
+                    (next, isFetch) = (fetch.Done, true);
                 else if (plan.IsIdle)
-                    return new CacheRead(0, Linux.ENOSPC); // All is there and the disk does not take it.
+                    return new CacheRead(0, Linux.ENOSPC); // All is in memory and the disk does not take it.
                 else
                     next = change.ContinueWith(static _ => 0, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             }
 
             if (await next.WaitAsync(cancellation).ConfigureAwait(false) is var errno and not 0)
                 return new CacheRead(0, errno);
+
+            // Blocks that found no place are dropped for others and would be fetched again, for ever.
+            if (map.PresentCount > present || Resources.Health.Fault is null)
+                fruitless = 0;
+            else if (isFetch)
+                fruitless++;
+            if (fruitless == FruitlessFetches)
+                return new CacheRead(0, Linux.ENOSPC);
         }
 
         return new CacheRead(map.Size, 0);

@@ -21,7 +21,12 @@ internal sealed class ListingPages(string name, IModelRegistry registry, Errands
         if (known is not { IsComplete: true })
         {
             var begun = new Listing(NextGeneration(), fetch, errands, time) { Completed = completed, Previous = known };
-            return await begun.EnsureAsync(0, cancellation).ConfigureAwait(false) is { } failure ? failure : begun;
+            if (await begun.EnsureAsync(0, cancellation).ConfigureAwait(false) is { } failure)
+                return failure;
+            // One predecessor is kept for who reads it still; a listing that never ends must not keep all of them.
+            if (known is not null)
+                known.Previous = null;
+            return begun;
         }
 
         var listing = new Listing(NextGeneration(), fetch, errands, time);

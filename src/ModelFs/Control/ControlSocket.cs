@@ -90,7 +90,9 @@ internal static class ControlSocket
     {
         Delete(PathFor(options));
         Delete(Pointer(options.Cache));
-        Forget(mountPoint);
+        // A mount that was refused because another daemon serves it leaves that daemon's word alone.
+        if (FindByMount(mountPoint) == PathFor(options))
+            Forget(mountPoint);
     }
 
     /// <summary>Removes the word that a daemon, perhaps a dead one, left of this mount.</summary>

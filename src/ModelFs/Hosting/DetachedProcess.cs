@@ -11,6 +11,9 @@ internal static class DetachedProcess
     /// <summary>Longer than any mount takes, with a large index to recover on a slow disk.</summary>
     private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(2);
 
+    /// <summary>What a daemon that is told to end before it has begun gets to unmount.</summary>
+    private static readonly TimeSpan EndTimeout = TimeSpan.FromSeconds(10);
+
     /// <summary>The pipe moves away from standard output, which with standard error goes to the log; setsid cuts the terminal off.</summary>
     private const string Script = "exec setsid \"$@\" 3>&1 </dev/null >>\"$0\" 2>&1";
 
@@ -35,10 +38,25 @@ internal static class DetachedProcess
         }
         catch (OperationCanceledException)
         {
-            child.Kill();
+            await EndAsync(child);
             if (cancellation.IsCancellationRequested)
                 throw;
             return (ExitCode.Failed, $"the mount did not answer within {StartTimeout.TotalMinutes:0} minutes; the daemon's log is {logFile}");
+        }
+    }
+    /// <summary>It may have mounted by now: only SIGTERM unmounts.</summary>
+    private static async Task EndAsync(Process child)
+    {
+        using (var kill = Process.Start("/bin/sh", ["-c", $"kill -TERM {child.Id}"]))
+            await kill.WaitForExitAsync();
+        using var limit = new CancellationTokenSource(EndTimeout);
+        try
+        {
+            await child.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            child.Kill();
         }
     }
 }

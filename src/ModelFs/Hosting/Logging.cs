@@ -19,14 +19,16 @@ internal static class Logging
         if (level == LogLevel.None)
             return NullLoggerFactory.Instance;
         var human = options.LogFormat == LogFormat.Human || (options.LogFormat == LogFormat.Auto && !Console.IsErrorRedirected);
+        var output = new LoggerConfiguration().MinimumLevel.Verbose();
+        output = human
+            ? output.WriteTo.Console(outputTemplate: HumanTemplate, standardErrorFromLevel: LogEventLevel.Verbose, formatProvider: null)
+            : output.WriteTo.Console(new JsonFormatter(renderMessage: true), standardErrorFromLevel: LogEventLevel.Verbose);
         var configuration = new LoggerConfiguration()
             .MinimumLevel.Is(LevelConvert.ToSerilogLevel(level))
             // The host reports a failed start with a stack trace; the program says it in one line itself.
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
-            .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal);
-        configuration = human
-            ? configuration.WriteTo.Console(outputTemplate: HumanTemplate, standardErrorFromLevel: LogEventLevel.Verbose, formatProvider: null)
-            : configuration.WriteTo.Console(new JsonFormatter(renderMessage: true), standardErrorFromLevel: LogEventLevel.Verbose);
+            .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal)
+            .WriteTo.Sink(new BackgroundSink(output.CreateLogger()));
         return new SerilogLoggerFactory(configuration.CreateLogger(), dispose: true);
     }
 }

@@ -95,6 +95,19 @@ public sealed class MountTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_mount_that_is_refused_takes_no_word_away_of_the_one_that_is_served()
+    {
+        await using var first = await MountAsync();
+        var second = await ModelFsProcess.RunAsync(["mount", MountPoint, "--cache", scratch["another"], "--registry", origin.Registry]);
+        Assert.Equal(1, second.ExitCode);
+        Assert.Contains("mounted already", second.Errors, StringComparison.Ordinal);
+
+        var elsewhere = new Dictionary<string, string> { ["MODELFS_CACHE"] = scratch["nowhere"] };
+        var resolved = await ModelFsProcess.RunAsync(["resolve", Path.Combine(MountPoint, "MLFLOW/tiny-bert/champion")], elsewhere);
+        Assert.Equal((0, "MLFLOW/tiny-bert/1\n"), (resolved.ExitCode, resolved.OutputText));
+    }
+
+    [Fact]
     public async Task A_registry_that_is_down_at_start_heals()
     {
         await origin.DisposeAsync();
