@@ -17,10 +17,14 @@ internal sealed class CacheResources : IDisposable
     /// <summary>Requests at once whose readers wait. A source may limit itself further. With those of read-ahead they hold a buffer each when all origins hang, and leave enough to go on.</summary>
     private const int DemandFetches = 160;
 
+    /// <summary>Of these the most for one registry: when it hangs, the others go on.</summary>
+    private const int DemandFetchesOfOne = 96;
+
     /// <summary>Requests at once that only read ahead: never so many that memory or the line is theirs alone.</summary>
     private const int AheadFetches = 16;
 
     private readonly CancellationTokenSource closing = new();
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> demandSlotsByOwner = new();
 
     public required CacheOptions Options { get; init; }
 
@@ -59,6 +63,9 @@ internal sealed class CacheResources : IDisposable
 
     /// <summary>Reads that may wait for <see cref="Readers"/>: as many as a mount has requests in flight.</summary>
     public SemaphoreSlim ReadSlots { get; } = new(1024);
+
+    /// <summary>The share of one registry in <see cref="DemandSlots"/>; taken first.</summary>
+    public SemaphoreSlim DemandSlotsOf(string owner) => demandSlotsByOwner.GetOrAdd(owner, static _ => new SemaphoreSlim(DemandFetchesOfOne));
 
     public CancellationToken Closing => closing.Token;
 

@@ -183,6 +183,26 @@ public sealed class SourceTests
     }
 
     [Fact]
+    public async Task A_registry_that_hangs_under_any_number_of_readers_leaves_the_others_room()
+    {
+        byte[] content = TestContent.Make("fine", 3 * Block);
+        await using var test = await TestCache.OpenAsync();
+        var hanging = new TestSource(content) { OnOpen = _ => new TaskCompletionSource().Task };
+        using var cancellation = new CancellationTokenSource();
+        var handles = Enumerable.Range(0, 300).Select(i => test.Open($"hung {i}", content, hanging)).ToList();
+        var waiting = handles.Select(h => h.ReadAsync(0, new byte[10], cancellation.Token).AsTask()).ToList();
+        await HandleReads.UntilAsync(() => hanging.Requests.Count >= 90, "many of them ask");
+
+        using var handle = test.Cache.Open(TestContent.Describe("fine", content) with { Owner = "ANOTHER" }, new TestSource(content));
+        await handle.ExpectAllAsync(content);
+
+        cancellation.Cancel();
+        foreach (var task in waiting)
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => task);
+        handles.ForEach(h => h.Dispose());
+    }
+
+    [Fact]
     public async Task Read_ahead_that_hangs_does_not_starve_a_reader_who_waits()
     {
         await using var test = await TestCache.OpenAsync();

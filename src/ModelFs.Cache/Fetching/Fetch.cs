@@ -38,15 +38,9 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
         var result = new Outcome(Linux.EIO, "the cache is closing");
         try
         {
-            var slots = await EnterAsync(owner.Resources.Closing).ConfigureAwait(false);
-            try
-            {
-                result = await TryRepeatedlyAsync().ConfigureAwait(false);
-            }
-            finally
-            {
-                slots.Release();
-            }
+            result = isAhead && await EnterAheadAsync(owner.Resources.Closing).ConfigureAwait(false)
+                ? await TransferInAsync(owner.Resources.AheadSlots).ConfigureAwait(false)
+                : await TransferOnDemandAsync(owner.Resources.Closing).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (owner.Resources.Closing.IsCancellationRequested)
         {
@@ -64,23 +58,47 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
         done.SetResult(result.Errno);
     }
 
-    private async Task<SemaphoreSlim> EnterAsync(CancellationToken cancellation)
+    /// <summary>Takes a place among those that read ahead. False when a reader came to wait for it first.</summary>
+    private async Task<bool> EnterAheadAsync(CancellationToken cancellation)
     {
-        if (isAhead)
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, promotion.Token);
+        try
         {
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, promotion.Token);
-            try
-            {
-                await owner.Resources.AheadSlots.WaitAsync(either.Token).ConfigureAwait(false);
-                return owner.Resources.AheadSlots;
-            }
-            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-            {
-            }
+            await owner.Resources.AheadSlots.WaitAsync(either.Token).ConfigureAwait(false);
+            return true;
         }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
 
-        await owner.Resources.DemandSlots.WaitAsync(cancellation).ConfigureAwait(false);
-        return owner.Resources.DemandSlots;
+    private async Task<Outcome> TransferOnDemandAsync(CancellationToken cancellation)
+    {
+        var ofOwner = owner.Resources.DemandSlotsOf(owner.Descriptor.Owner);
+        await ofOwner.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            await owner.Resources.DemandSlots.WaitAsync(cancellation).ConfigureAwait(false);
+            return await TransferInAsync(owner.Resources.DemandSlots).ConfigureAwait(false);
+        }
+        finally
+        {
+            ofOwner.Release();
+        }
+    }
+
+    /// <summary>Does the work in a place that has been taken, and gives it back.</summary>
+    private async Task<Outcome> TransferInAsync(SemaphoreSlim slots)
+    {
+        try
+        {
+            return await TryRepeatedlyAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            slots.Release();
+        }
     }
 
     private async Task<Outcome> TryRepeatedlyAsync()
