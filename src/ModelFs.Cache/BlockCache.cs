@@ -9,6 +9,8 @@ namespace ModelFs.Cache;
 /// <summary>Objects in blocks of 256 KiB on a local disk, with the index that knows which are there.</summary>
 public sealed class BlockCache : IAsyncDisposable
 {
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
     /// <summary>A stop that takes longer loses no more than a kill would.</summary>
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(4);
 
@@ -192,8 +194,9 @@ public sealed class BlockCache : IAsyncDisposable
     {
         var log = logs.CreateLogger("ModelFs.Cache");
         string indexDirectory = options.IndexDirectory ?? Path.Combine(options.Directory, "index");
-        Directory.CreateDirectory(options.Directory);
-        Directory.CreateDirectory(indexDirectory);
+        // What one user may read of a registry is nobody else's to read from the disk.
+        Directory.CreateDirectory(options.Directory, OwnerOnly);
+        Directory.CreateDirectory(indexDirectory, OwnerOnly);
         var directoryLock = DirectoryLock.Acquire(options.Directory, indexDirectory, time);
         try
         {

@@ -7,8 +7,8 @@ internal static partial class Log
     [LoggerMessage(1, LogLevel.Warning, "Registry {Registry}: {Address} answered {Status}; {Credentials}")]
     public static partial void CredentialsRefused(this ILogger log, string registry, string address, int status, string credentials);
 
-    [LoggerMessage(2, LogLevel.Warning, "Registry {Registry}: {Origin} failed repeatedly and is left alone for {Seconds} s")]
-    public static partial void OriginDown(this ILogger log, string registry, string origin, double seconds);
+    [LoggerMessage(2, LogLevel.Warning, "Registry {Registry}: {Origin} failed repeatedly ({Reason}) and is left alone for {Seconds} s")]
+    public static partial void OriginDown(this ILogger log, string registry, string origin, string reason, double seconds);
 
     [LoggerMessage(3, LogLevel.Information, "Registry {Registry}: {Origin} answers again")]
     public static partial void OriginBack(this ILogger log, string registry, string origin);

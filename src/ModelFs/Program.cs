@@ -1,6 +1,3 @@
-using System.Runtime.Versioning;
 using ModelFs.Commands;
-
-[assembly: SupportedOSPlatform("linux")]
 
 return await CommandLine.RunAsync(args);

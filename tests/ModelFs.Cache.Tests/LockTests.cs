@@ -41,4 +41,14 @@ public sealed class LockTests
         byte[] content = TestContent.Make("a", 1000);
         await test.FillAsync("a", content);
     }
+
+    [Fact]
+    public async Task A_directory_that_is_made_is_its_owners_alone()
+    {
+        string parent = Directory.CreateTempSubdirectory("modelfs-cache-").FullName;
+        await using var test = new TestCache(Path.Combine(parent, "cache"));
+        await test.ReopenAsync();
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(test.Root));
+        await test.CloseAsync();
+    }
 }

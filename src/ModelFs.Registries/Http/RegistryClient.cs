@@ -101,7 +101,8 @@ internal sealed class RegistryClient : IDisposable
         catch (BrokenCircuitException e)
         {
             var seconds = Math.Max(1, Math.Ceiling(e.RetryAfter.GetValueOrDefault().TotalSeconds));
-            return Error(RegistryErrorKind.Unavailable, question, target, $"failed repeatedly and is not asked again for {seconds} s");
+            var reason = e.InnerException is { } cause ? $" ({Reason(cause)})" : "";
+            return Error(RegistryErrorKind.Unavailable, question, target, $"failed repeatedly{reason} and is not asked again for {seconds} s");
         }
         catch (TimeoutRejectedException) when (!call.Cancellation.IsCancellationRequested)
         {
@@ -114,10 +115,11 @@ internal sealed class RegistryClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            var reason = Shown.Escaped(Deepest(e).Message.TrimEnd('.'));
-            return Error(RegistryErrorKind.Unavailable, question, target, $"cannot be reached: {reason}");
+            return Error(RegistryErrorKind.Unavailable, question, target, $"cannot be reached: {Reason(e)}");
         }
     }
+
+    private static string Reason(Exception e) => Shown.Escaped(Deepest(e).Message.TrimEnd('.'));
 
     private async ValueTask<HttpResponseMessage> AttemptAsync(Question question, Uri target, CancellationToken cancellation)
     {

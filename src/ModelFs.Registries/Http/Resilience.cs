@@ -111,7 +111,8 @@ internal sealed class Resilience(RegistryOptions options, ILogger log, TimeProvi
                 ShouldHandle = arguments => ValueTask.FromResult(IsOriginDown(arguments.Outcome)),
                 OnOpened = arguments =>
                 {
-                    log.OriginDown(options.Name, origin, arguments.BreakDuration.TotalSeconds);
+                    var reason = arguments.Outcome is { Result: { } response } ? $"HTTP {(int)response.StatusCode}" : Shown.Escaped(arguments.Outcome.Exception!.GetBaseException().Message);
+                    log.OriginDown(options.Name, origin, reason, arguments.BreakDuration.TotalSeconds);
                     return default;
                 },
                 OnClosed = _ =>

@@ -19,7 +19,7 @@ internal static class StatusCommand
             var status = await store.GetStatusAsync(cancellation);
             await Console.Out.WriteLineAsync(parsed.GetValue(json) ? Json(status) : Text(status));
             return ExitCode.Ok;
-        });
+        }, needsRegistry: false);
         return command;
     }
 

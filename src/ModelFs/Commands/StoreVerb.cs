@@ -13,7 +13,8 @@ internal static class StoreVerb
     public static void SetStoreAction(
         this Command command,
         Func<ParseResult, IReadOnlyList<string>> paths,
-        Func<ParseResult, IStore, IReadOnlyList<string>, CancellationToken, Task<int>> action)
+        Func<ParseResult, IStore, IReadOnlyList<string>, CancellationToken, Task<int>> action,
+        bool needsRegistry = true)
     {
         var settings = new SettingOptions(command, "cache");
         command.SetAction(async (parsed, cancellation) =>
@@ -24,7 +25,11 @@ internal static class StoreVerb
             using var logs = Logging.Create(options, LogLevel.None);
             var (store, treePaths) = await StoreFinder.OpenAsync(options, paths(parsed), logs, cancellation);
             await using (store)
+            {
+                if (needsRegistry && store is LocalStore)
+                    LocalStore.RequireRegistries(options);
                 return await action(parsed, store, treePaths, cancellation);
+            }
         });
     }
 }

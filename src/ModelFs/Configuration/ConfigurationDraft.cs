@@ -41,7 +41,11 @@ internal sealed class ConfigurationDraft
         var options = defaults;
         foreach (var (setting, (value, source)) in settings)
             Check(() => options = setting.Apply(options, value), setting.Key, value, source);
-        options = options with { Registries = [.. registries.Select(r => Build(r.Name, r.Source))] };
+        options = options with
+        {
+            Registries = [.. registries.Select(r => Build(r.Name, r.Source))],
+            RegistrySources = registrySettings.Where(s => s.Key.Setting.Key == "uri").ToDictionary(s => s.Key.Name, s => s.Value.Source),
+        };
         foreach (var registry in options.Registries)
             CheckTimes(registry, options.RequestDeadline);
         return options;

@@ -42,4 +42,7 @@ internal sealed record ModelFsOptions
 
     /// <summary>In the order in which they were configured; names differ.</summary>
     public IReadOnlyList<RegistryOptions> Registries { get; init; } = [];
+
+    /// <summary>For each registry's name, where its address was given: file and line, variable or flag.</summary>
+    public IReadOnlyDictionary<string, string> RegistrySources { get; init; } = new Dictionary<string, string>();
 }

@@ -113,12 +113,17 @@ internal sealed class LocalStore : IStore
             await registry.DisposeAsync();
     }
 
-    private static List<(string, IModelRegistry)> CreateRegistries(ModelFsOptions options, ILoggerFactory logs)
+    /// <exception cref="ConfigurationException">There is none; it says how to give one.</exception>
+    public static void RequireRegistries(ModelFsOptions options)
     {
         if (options.Registries.Count == 0)
             throw new ConfigurationException(
                 "no registry is configured: give --registry MLFLOW=mlflow:http://HOST:5000, or set MLFLOW_TRACKING_URI, "
                 + "or write registries: into a file for --config, or run this where a mlflow.db lies");
+    }
+
+    private static List<(string, IModelRegistry)> CreateRegistries(ModelFsOptions options, ILoggerFactory logs)
+    {
         var registries = new List<(string, IModelRegistry)>();
         foreach (var registry in options.Registries)
         {
@@ -128,7 +133,7 @@ internal sealed class LocalStore : IStore
             }
             catch (RegistryConfigurationException e)
             {
-                throw new ConfigurationException(e.Message);
+                throw new ConfigurationException($"{e.Message.TrimEnd('.')} ({options.RegistrySources[registry.Name]})");
             }
         }
 

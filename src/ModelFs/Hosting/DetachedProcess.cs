@@ -21,7 +21,8 @@ internal static class DetachedProcess
     public static async Task<(int ExitCode, string? Error)> StartAsync(
         Executable executable, IEnumerable<string> arguments, string logFile, CancellationToken cancellation)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(logFile)!);
+        // Mostly the cache directory, which is its owner's alone.
+        Directory.CreateDirectory(Path.GetDirectoryName(logFile)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         string[] command = ["-c", Script, logFile, executable.FileName, .. executable.FirstArguments, .. arguments];
         var start = new ProcessStartInfo("/bin/sh", command) { UseShellExecute = false, RedirectStandardOutput = true };
         using var child = Process.Start(start)!;

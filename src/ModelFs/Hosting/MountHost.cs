@@ -19,6 +19,7 @@ internal static class MountHost
     public static async Task RunAsync(
         ModelFsOptions options, IReadOnlyList<string> warnings, string mountPoint, StartReport report, CancellationToken cancellation)
     {
+        LocalStore.RequireRegistries(options);
         using var logs = Logging.Create(options, LogLevel.Information);
         foreach (var warning in warnings)
             Log.ConfigurationWarning(logs.CreateLogger("ModelFs.Configuration"), warning);

@@ -161,6 +161,32 @@ public sealed class VerbTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Status_needs_no_registry()
+    {
+        var status = await ModelFsProcess.RunAsync(["status", "--cache", scratch["empty"]], workingDirectory: scratch.Path);
+        Assert.Equal((0, ""), (status.ExitCode, status.Errors));
+        Assert.Contains("none on this cache", status.OutputText, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_registry_that_is_down_is_said_with_the_cause()
+    {
+        var listing = await ModelFsProcess.RunAsync(["ls", "--cache", scratch["empty"], "--registry", "MLFLOW=mlflow:http://127.0.0.1:9", "MLFLOW"]);
+        Assert.Equal(1, listing.ExitCode);
+        Assert.Contains("refused", listing.Errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("databricks")]
+    [InlineData("./mlruns")]
+    public async Task A_tracking_URI_that_cannot_be_used_names_its_variable(string uri)
+    {
+        var listing = await ModelFsProcess.RunAsync(["ls", "--cache", scratch["empty"]], new Dictionary<string, string> { ["MLFLOW_TRACKING_URI"] = uri });
+        Assert.Equal(2, listing.ExitCode);
+        Assert.Contains("(MLFLOW_TRACKING_URI)", listing.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Wrong_settings_and_unknown_flags_exit_with_2()
     {
         Assert.Equal(2, (await RunAsync("ls", "--cache-size", "much", "MLFLOW")).ExitCode);
