@@ -45,10 +45,16 @@ public sealed class LockTests
     [Fact]
     public async Task A_directory_that_is_made_is_its_owners_alone()
     {
-        string parent = Directory.CreateTempSubdirectory("modelfs-cache-").FullName;
-        await using var test = new TestCache(Path.Combine(parent, "cache"));
+        using var parent = new Scratch();
+        await using var test = new TestCache(Path.Combine(parent.Path, "cache"));
         await test.ReopenAsync();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(test.Root));
-        await test.CloseAsync();
+    }
+
+    private sealed class Scratch : IDisposable
+    {
+        public string Path { get; } = Directory.CreateTempSubdirectory("modelfs-cache-").FullName;
+
+        public void Dispose() => Directory.Delete(Path, recursive: true);
     }
 }
