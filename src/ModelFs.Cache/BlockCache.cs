@@ -131,7 +131,7 @@ public sealed class BlockCache : IAsyncDisposable
         return sidecar is null ? known : new ObjectState(sidecar.Size, sidecar.Size, true, sidecar.Digest.IsEmpty ? null : true, false);
     }
 
-    /// <summary>Stops fetches, brings what was written to the disk and into the index, and gives the directory back. At most ten seconds.</summary>
+    /// <summary>Stops fetches, brings what was written to the disk and into the index, and gives the directory back. Each wait is bounded.</summary>
     public async ValueTask DisposeAsync()
     {
         lock (gate)

@@ -8,6 +8,9 @@ internal static class Shown
 {
     private const int MaxLength = 200;
 
+    /// <summary>What lies at the bottom of a failure.</summary>
+    public static string Reason(Exception e) => Escaped(e.GetBaseException().Message.TrimEnd('.'));
+
     public static string Quoted(string text) => $"'{Escaped(text)}'";
 
     public static string Escaped(string text)

@@ -45,16 +45,8 @@ public sealed class LockTests
     [Fact]
     public async Task A_directory_that_is_made_is_its_owners_alone()
     {
-        using var parent = new Scratch();
-        await using var test = new TestCache(Path.Combine(parent.Path, "cache"));
+        await using var test = new TestCache(Path.Combine(Path.GetTempPath(), "modelfs-cache-" + Path.GetRandomFileName()));
         await test.ReopenAsync();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(test.Root));
-    }
-
-    private sealed class Scratch : IDisposable
-    {
-        public string Path { get; } = Directory.CreateTempSubdirectory("modelfs-cache-").FullName;
-
-        public void Dispose() => Directory.Delete(Path, recursive: true);
     }
 }

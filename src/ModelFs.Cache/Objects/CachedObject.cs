@@ -318,7 +318,7 @@ internal sealed class CachedObject
     {
         lock (gate)
         {
-            if (map.IsComplete && !isSealed && !isQuarantined && sealing is null)
+            if (NeedsSealing)
                 StartSealing();
         }
     }

@@ -101,7 +101,7 @@ internal sealed class RegistryClient : IDisposable
         catch (BrokenCircuitException e)
         {
             var seconds = Math.Max(1, Math.Ceiling(e.RetryAfter.GetValueOrDefault().TotalSeconds));
-            var reason = e.InnerException is { } cause ? $" ({Reason(cause)})" : "";
+            var reason = e.InnerException is { } cause ? $" ({Shown.Reason(cause)})" : "";
             return Error(RegistryErrorKind.Unavailable, question, target, $"failed repeatedly{reason} and is not asked again for {seconds} s");
         }
         catch (TimeoutRejectedException) when (!call.Cancellation.IsCancellationRequested)
@@ -115,11 +115,9 @@ internal sealed class RegistryClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            return Error(RegistryErrorKind.Unavailable, question, target, $"cannot be reached: {Reason(e)}");
+            return Error(RegistryErrorKind.Unavailable, question, target, $"cannot be reached: {Shown.Reason(e)}");
         }
     }
-
-    private static string Reason(Exception e) => Shown.Escaped(Deepest(e).Message.TrimEnd('.'));
 
     private async ValueTask<HttpResponseMessage> AttemptAsync(Question question, Uri target, CancellationToken cancellation)
     {
@@ -197,11 +195,5 @@ internal sealed class RegistryClient : IDisposable
         {
             return "";
         }
-    }
-
-    private static Exception Deepest(Exception e)
-    {
-        while (e.InnerException is { } inner) e = inner;
-        return e;
     }
 }

@@ -111,7 +111,7 @@ internal sealed class Resilience(RegistryOptions options, ILogger log, TimeProvi
                 ShouldHandle = arguments => ValueTask.FromResult(IsOriginDown(arguments.Outcome)),
                 OnOpened = arguments =>
                 {
-                    var reason = arguments.Outcome is { Result: { } response } ? $"HTTP {(int)response.StatusCode}" : Shown.Escaped(arguments.Outcome.Exception!.GetBaseException().Message);
+                    var reason = arguments.Outcome is { Result: { } response } ? $"HTTP {(int)response.StatusCode}" : Shown.Reason(arguments.Outcome.Exception!);
                     log.OriginDown(options.Name, origin, reason, arguments.BreakDuration.TotalSeconds);
                     return default;
                 },
