@@ -7,18 +7,11 @@ namespace ModelFs.Cache.Objects;
 /// <summary>One object while it is loaded: what its handles share. <see cref="BlockCache"/> keeps one for each key.</summary>
 /// <remarks>
 /// A short lock guards the view of the blocks and what is in flight; nothing blocks or calls out under it. <see cref="ObjectReader"/> reads,
-/// <see cref="FetchPlan"/> fetches, <see cref="ObjectDisk"/> stores and <see cref="Sealer"/> seals; here is what holds them together.
+/// <see cref="FetchPlan"/> fetches, <see cref="ObjectDisk"/> stores, <see cref="Completion"/> completes and <see cref="Sealing"/> seals; here is
+/// what holds them together.
 /// </remarks>
 internal sealed class CachedObject
 {
-    private const int BlockSize = CacheOptions.BlockSize;
-
-    /// <summary>A file that is read through for so long will be read whole.</summary>
-    private const long EagerRun = 64 << 20;
-
-    /// <summary>Fetches in a row of which nothing could be stored: one may fall into a moment of eviction, three say that there is no room.</summary>
-    private const int FruitlessFetches = 3;
-
     /// <summary>More than any filesystem keeps in one file; what claims to be larger is not believed.</summary>
     public const long MaxSize = 1L << 46;
 
@@ -27,13 +20,10 @@ internal sealed class CachedObject
     private readonly BlockMap map = new();
     private readonly FetchPlan plan;
     private readonly ObjectReader reader;
-    private readonly PrefixHash? hash;
+    private readonly Sealing sealing;
+    private readonly Completion completion;
     private volatile Task ready = Task.CompletedTask;
-    private volatile bool isSealed;
-    private volatile bool isQuarantined;
     private TaskCompletionSource changed = NewSignal();
-    private TaskCompletionSource<int>? sealing;
-    private bool isCompleting;
     private bool isUnloaded;
     private long lastUse;
     private long indexedUse;
@@ -46,7 +36,8 @@ internal sealed class CachedObject
         plan = new FetchPlan(this, map, gate);
         Disk = new ObjectDisk(this, map, gate);
         reader = new ObjectReader(this, map, plan, gate);
-        hash = descriptor.Sha256.IsEmpty ? null : new PrefixHash();
+        sealing = new Sealing(this, map, gate);
+        completion = new Completion(this, map, plan, sealing, gate);
         lastUse = resources.Now;
     }
 
@@ -74,9 +65,9 @@ internal sealed class CachedObject
 
     public long LastUse => Volatile.Read(ref lastUse);
 
-    public bool IsSealed => isSealed;
+    public bool IsSealed => sealing.IsSealed;
 
-    public bool IsQuarantined => isQuarantined;
+    public bool IsQuarantined => sealing.IsQuarantined;
 
     public int LengthOf(int block) => map.LengthOf(block);
 
@@ -86,11 +77,14 @@ internal sealed class CachedObject
         {
             lock (gate)
             {
-                bool? matched = isQuarantined ? false : isSealed && !Descriptor.Sha256.IsEmpty ? true : null;
-                return new ObjectState(map.Size < 0 ? Descriptor.Size : map.Size, map.CachedBytes, isSealed, matched, isQuarantined);
+                bool? matched = IsQuarantined ? false : IsSealed && !Descriptor.Sha256.IsEmpty ? true : null;
+                return new ObjectState(map.Size < 0 ? Descriptor.Size : map.Size, map.CachedBytes, IsSealed, matched, IsQuarantined);
             }
         }
     }
+
+    /// <summary>[locked] Ends when something happens next: a block is stored, a fetch or sealing ends, the size is learned.</summary>
+    public Task Changed => changed.Task;
 
     /// <summary>Nothing is being done with it.</summary>
     public bool IsIdle
@@ -98,7 +92,7 @@ internal sealed class CachedObject
         get
         {
             lock (gate)
-                return ready.IsCompleted && plan.IsIdle && sealing is null && !isCompleting;
+                return ready.IsCompleted && plan.IsIdle && !sealing.IsRunning && !completion.IsRunning;
         }
     }
 
@@ -117,7 +111,7 @@ internal sealed class CachedObject
         get
         {
             lock (gate)
-                return map.IsComplete && !isSealed && !isQuarantined && sealing is null;
+                return sealing.IsDue;
         }
     }
 
@@ -144,13 +138,13 @@ internal sealed class CachedObject
                     map.Set(i, BlockState.Present, checksums[i]);
             }
 
-            isSealed = @sealed;
+            sealing.Adopt(@sealed);
             indexedUse = usedBefore;
         }
     }
 
     /// <summary>Its content is known not to be what the registry promised.</summary>
-    public void Quarantine() => isQuarantined = true;
+    public void Quarantine() => sealing.Quarantine();
 
     public bool TryRead(long offset, Span<byte> destination, out int count)
     {
@@ -167,84 +161,21 @@ internal sealed class CachedObject
     public async ValueTask<CacheRead> GetSizeAsync(CancellationToken cancellation)
     {
         await ready.WaitAsync(cancellation).ConfigureAwait(false);
-        while (map.Size < 0)
-        {
-            Fetch? fetch;
-            Task change;
-            lock (gate)
-            {
-                if (plan.Refuse() is var refused and not 0)
-                    return new CacheRead(0, refused);
-                plan.WantAll();
-                fetch = plan.FetchMissing(1);
-                change = changed.Task;
-            }
-
-            if (fetch is null || map.Size >= 0)
-                continue;
-            await Task.WhenAny(change, fetch.Done).WaitAsync(cancellation).ConfigureAwait(false);
-            if (map.Size < 0 && fetch.Done.IsCompleted && await fetch.Done.ConfigureAwait(false) is var errno and not 0)
-                return new CacheRead(0, errno);
-        }
-
-        return isQuarantined ? new CacheRead(0, Linux.EIO) : new CacheRead(map.Size, 0);
+        return await completion.GetSizeAsync(cancellation).ConfigureAwait(false);
     }
 
     public async ValueTask<CacheRead> CompleteAsync(CancellationToken cancellation)
     {
         await ready.WaitAsync(cancellation).ConfigureAwait(false);
-        int fruitless = 0;
-        while (!isSealed)
-        {
-            if (isQuarantined)
-                return new CacheRead(0, Linux.EIO);
-            Task<int> next;
-            Task change;
-            int present = map.PresentCount;
-            bool isFetch = false;
-            lock (gate)
-            {
-                change = changed.Task;
-                if (map.IsComplete)
-                    next = sealing?.Task ?? StartSealing();
-                else if (plan.Refuse() is var refused and not 0)
-                    return new CacheRead(0, refused);
-                else if (plan.FetchMissing(ReadAhead.MaxWindow / BlockSize) is { } fetch)
-                    (next, isFetch) = (fetch.Done, true);
-                else if (plan.IsIdle)
-                    return new CacheRead(0, Linux.ENOSPC); // All is in memory and the disk does not take it.
-                else
-                    next = change.ContinueWith(static _ => 0, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            }
-
-            if (await next.WaitAsync(cancellation).ConfigureAwait(false) is var errno and not 0)
-                return new CacheRead(0, errno);
-
-            // Blocks that found no place are dropped for others and would be fetched again, for ever.
-            if (map.PresentCount > present || Resources.Health.Fault is null)
-                fruitless = 0;
-            else if (isFetch)
-                fruitless++;
-            if (fruitless == FruitlessFetches)
-                return new CacheRead(0, Linux.ENOSPC);
-        }
-
-        return new CacheRead(map.Size, 0);
+        return await completion.RunAsync(cancellation).ConfigureAwait(false);
     }
 
     /// <summary>[locked] Keeps the stream ahead of a sequential reader, and completes what is read through anyway.</summary>
     public void LookAhead(in ReadAhead.Hint hint)
     {
         if (hint.Window > 0)
-            plan.Ahead((int)(hint.Position / BlockSize), hint.Window / BlockSize);
-        if (hint.Run < Math.Min(EagerRun, map.Size / 4) || hint.Run == 0 || map.Size < 0 || map.IsComplete || isCompleting
-            || map.Size > Resources.Options.MaxBytes / 2 || Resources.Health.Fault is not null)
-        {
-            return;
-        }
-
-        isCompleting = true;
-        _ = CompleteInBackgroundAsync();
+            plan.Ahead((int)(hint.Position / CacheOptions.BlockSize), hint.Window / CacheOptions.BlockSize);
+        completion.BeginAfter(hint.Run);
     }
 
     public void Used(int bytes)
@@ -256,7 +187,7 @@ internal sealed class CachedObject
     /// <summary>A block is whole: hash it in passing, and hand it to a writer.</summary>
     public void Arrived(InflightBlock block)
     {
-        hash?.Append(block.Number, block.Buffer.AsSpan(0, map.LengthOf(block.Number)));
+        sealing.Arrived(block);
         if (!Resources.Writers.Post(new WriteJob(this, block)))
             plan.Written(block);
     }
@@ -276,21 +207,7 @@ internal sealed class CachedObject
     public void SizeLearned() => Signal();
 
     /// <summary>A stored block turned out wrong. What was sealed is not any more, on the disk neither.</summary>
-    public void Dropped(int block)
-    {
-        bool wasSealed;
-        lock (gate)
-        {
-            wasSealed = isSealed;
-            isSealed = false;
-        }
-
-        hash?.Reset();
-        if (!wasSealed)
-            return;
-        DurableFile.TryDelete(Sidecar.PathOf(Resources.Paths.Of(Key)), Resources.Log);
-        _ = Resources.Index.PutAsync(Key, Record(), []);
-    }
+    public void Dropped() => sealing.Break();
 
     /// <summary>Brings what was written to the disk, then tells the index; also of its last use, when the index is late by more than <paramref name="grain"/>.</summary>
     public void Index(TimeSpan grain)
@@ -309,7 +226,7 @@ internal sealed class CachedObject
 
     public ObjectRecord Record()
     {
-        var flags = !isSealed ? ObjectFlags.None : Descriptor.Sha256.IsEmpty ? ObjectFlags.Sealed : ObjectFlags.Sealed | ObjectFlags.DigestMatched;
+        var flags = !IsSealed ? ObjectFlags.None : Descriptor.Sha256.IsEmpty ? ObjectFlags.Sealed : ObjectFlags.Sealed | ObjectFlags.DigestMatched;
         return new ObjectRecord(map.Size, Generation, (uint)(LastUse / 60_000), flags);
     }
 
@@ -318,23 +235,15 @@ internal sealed class CachedObject
     {
         lock (gate)
         {
-            if (NeedsSealing)
-                StartSealing();
+            if (sealing.IsDue)
+                sealing.Begin();
         }
     }
 
     /// <summary>Called by the sealer at its end.</summary>
     public void SealEnded(int errno, bool mismatch)
     {
-        TaskCompletionSource<int>? waiting;
-        lock (gate)
-        {
-            isSealed = errno == 0 && map.IsComplete;
-            isQuarantined |= mismatch;
-            (waiting, sealing) = (sealing, null);
-        }
-
-        waiting?.SetResult(errno);
+        sealing.Ended(errno, mismatch);
         Signal();
     }
 
@@ -345,7 +254,7 @@ internal sealed class CachedObject
             isUnloaded = true;
         plan.Clear();
         Disk.Dispose();
-        hash?.Dispose();
+        sealing.Dispose();
     }
 
     private async Task LookAgainAsync(Task former)
@@ -359,32 +268,6 @@ internal sealed class CachedObject
         {
             lock (gate)
                 map.Distrust();
-        }
-    }
-
-    private Task<int> StartSealing()
-    {
-        sealing = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var task = sealing.Task;
-        if (!Resources.Sealers.Post(new Sealer(this, map, hash)))
-            sealing.SetResult(Linux.EIO);
-        return task;
-    }
-
-    private async Task CompleteInBackgroundAsync()
-    {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        try
-        {
-            await CompleteAsync(Resources.Closing).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-        }
-        finally
-        {
-            lock (gate)
-                isCompleting = false;
         }
     }
 

@@ -159,7 +159,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         Resources.Metrics.AddDamaged();
         Log.BlockDamaged(Resources.Log, block, owner.Name);
         _ = Resources.Index.RemoveBlockAsync(owner.Key, block);
-        owner.Dropped(block);
+        owner.Dropped();
     }
 
     /// <summary>Brings written blocks to the disk; only then may the index speak of them.</summary>

@@ -1,0 +1,116 @@
+using ModelFs.Cache.Disk;
+using ModelFs.Cache.Fetching;
+
+namespace ModelFs.Cache.Objects;
+
+/// <summary>Brings one object to its end: all of its blocks fetched in order, stored and sealed.</summary>
+/// <remarks>Members marked [locked] are called under the object's lock; the others take it.</remarks>
+internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan plan, Sealing sealing, Lock gate)
+{
+    /// <summary>A file that is read through for so long will be read whole.</summary>
+    private const long EagerRun = 64 << 20;
+
+    /// <summary>Fetches in a row of which nothing could be stored: one may fall into a moment of eviction, three say that there is no room.</summary>
+    private const int FruitlessFetches = 3;
+
+    /// <summary>[locked] It goes on in the background.</summary>
+    public bool IsRunning { get; private set; }
+
+    private CacheResources Resources => owner.Resources;
+
+    /// <summary>[locked] Begins in the background once so much was read in a row that the rest will be read too.</summary>
+    /// <param name="run">Bytes that were read in a row; 0 for a first read.</param>
+    public void BeginAfter(long run)
+    {
+        if (run == 0 || map.Size < 0 || run < Math.Min(EagerRun, map.Size / 4) || map.IsComplete || IsRunning
+            || map.Size > Resources.Options.MaxBytes / 2 || Resources.Health.Fault is not null)
+        {
+            return;
+        }
+
+        IsRunning = true;
+        _ = RunInBackgroundAsync();
+    }
+
+    public async ValueTask<CacheRead> RunAsync(CancellationToken cancellation)
+    {
+        int fruitless = 0;
+        while (!sealing.IsSealed)
+        {
+            if (sealing.IsQuarantined)
+                return new CacheRead(0, Linux.EIO);
+            Task<int> next;
+            int present = map.PresentCount;
+            bool isFetch = false;
+            lock (gate)
+            {
+                if (map.IsComplete)
+                    next = sealing.Begin();
+                else if (plan.Refuse() is var refused and not 0)
+                    return new CacheRead(0, refused);
+                else if (plan.FetchMissing(ReadAhead.MaxWindow / CacheOptions.BlockSize) is { } fetch)
+                    (next, isFetch) = (fetch.Done, true);
+                else if (plan.IsIdle)
+                    return new CacheRead(0, Linux.ENOSPC); // All is in memory and the disk does not take it.
+                else
+                    next = owner.Changed.ContinueWith(static _ => 0, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            }
+
+            if (await next.WaitAsync(cancellation).ConfigureAwait(false) is var errno and not 0)
+                return new CacheRead(0, errno);
+
+            // Blocks that found no place are dropped for others and would be fetched again, for ever.
+            if (map.PresentCount > present || Resources.Health.Fault is null)
+                fruitless = 0;
+            else if (isFetch)
+                fruitless++;
+            if (fruitless == FruitlessFetches)
+                return new CacheRead(0, Linux.ENOSPC);
+        }
+
+        return new CacheRead(map.Size, 0);
+    }
+
+    /// <summary>The size; where nobody knows it, the whole is fetched to find out.</summary>
+    public async ValueTask<CacheRead> GetSizeAsync(CancellationToken cancellation)
+    {
+        while (map.Size < 0)
+        {
+            Fetch? fetch;
+            Task change;
+            lock (gate)
+            {
+                if (plan.Refuse() is var refused and not 0)
+                    return new CacheRead(0, refused);
+                plan.WantAll();
+                fetch = plan.FetchMissing(1);
+                change = owner.Changed;
+            }
+
+            if (fetch is null || map.Size >= 0)
+                continue;
+            await Task.WhenAny(change, fetch.Done).WaitAsync(cancellation).ConfigureAwait(false);
+            if (map.Size < 0 && fetch.Done.IsCompleted && await fetch.Done.ConfigureAwait(false) is var errno and not 0)
+                return new CacheRead(0, errno);
+        }
+
+        return sealing.IsQuarantined ? new CacheRead(0, Linux.EIO) : new CacheRead(map.Size, 0);
+    }
+
+    private async Task RunInBackgroundAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        try
+        {
+            await RunAsync(Resources.Closing).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+        }
+        finally
+        {
+            lock (gate)
+                IsRunning = false;
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using ModelFs.Cache.Disk;
+using ModelFs.Cache.Fetching;
+
+namespace ModelFs.Cache.Objects;
+
+/// <summary>Whether one object is sealed, is being sealed, or is not what the registry promised.</summary>
+/// <remarks>Members marked [locked] are called under the object's lock; the others take it or need none.</remarks>
+internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDisposable
+{
+    private readonly PrefixHash? hash = owner.Descriptor.Sha256.IsEmpty ? null : new PrefixHash();
+    private volatile bool isSealed;
+    private volatile bool isQuarantined;
+    private TaskCompletionSource<int>? running;
+
+    public bool IsSealed => isSealed;
+
+    /// <summary>Its content is known not to be what the registry promised.</summary>
+    public bool IsQuarantined => isQuarantined;
+
+    /// <summary>[locked]</summary>
+    public bool IsRunning => running is not null;
+
+    /// <summary>[locked] It is complete, and nobody is at it.</summary>
+    public bool IsDue => map.IsComplete && !isSealed && !isQuarantined && running is null;
+
+    /// <summary>What the loader found.</summary>
+    public void Adopt(bool @sealed) => isSealed = @sealed;
+
+    public void Quarantine() => isQuarantined = true;
+
+    /// <summary>A block is whole: its bytes are hashed in passing.</summary>
+    public void Arrived(InflightBlock block) => hash?.Append(block.Number, block.Buffer.AsSpan(0, map.LengthOf(block.Number)));
+
+    /// <summary>[locked] Verifies and seals what is complete, on the sealer's thread. 0, or why it could not be.</summary>
+    public Task<int> Begin()
+    {
+        if (running is not null)
+            return running.Task;
+        running = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var task = running.Task;
+        if (!owner.Resources.Sealers.Post(new Sealer(owner, map, hash)))
+            running.SetResult(Linux.EIO);
+        return task;
+    }
+
+    /// <summary>Called by the sealer at its end.</summary>
+    public void Ended(int errno, bool mismatch)
+    {
+        TaskCompletionSource<int>? waiting;
+        lock (gate)
+        {
+            isSealed = errno == 0 && map.IsComplete;
+            isQuarantined |= mismatch;
+            (waiting, running) = (running, null);
+        }
+
+        waiting?.SetResult(errno);
+    }
+
+    /// <summary>A stored block turned out wrong. What was sealed is not any more, on the disk neither.</summary>
+    public void Break()
+    {
+        bool wasSealed;
+        lock (gate)
+        {
+            wasSealed = isSealed;
+            isSealed = false;
+        }
+
+        hash?.Reset();
+        if (!wasSealed)
+            return;
+        DurableFile.TryDelete(Sidecar.PathOf(owner.Resources.Paths.Of(owner.Key)), owner.Resources.Log);
+        _ = owner.Resources.Index.PutAsync(owner.Key, owner.Record(), []);
+    }
+
+    public void Dispose() => hash?.Dispose();
+}
