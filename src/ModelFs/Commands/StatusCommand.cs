@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using ModelFs.Configuration;
 using ModelFs.Control;
 
@@ -17,14 +16,11 @@ internal static class StatusCommand
         command.SetStoreAction(_ => [], async (parsed, store, _, cancellation) =>
         {
             var status = await store.GetStatusAsync(cancellation);
-            await Console.Out.WriteLineAsync(parsed.GetValue(json) ? Json(status) : Text(status));
+            await Console.Out.WriteLineAsync(parsed.GetValue(json) ? JsonText.Of(status, ReportJson.Default.StatusReport) : Text(status));
             return ExitCode.Ok;
         }, needsRegistry: false);
         return command;
     }
-
-    private static string Json(StatusReport status) =>
-        JsonSerializer.SerializeToNode(status, ReportJson.Default.StatusReport)!.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
 
     internal static string Text(StatusReport status)
     {
