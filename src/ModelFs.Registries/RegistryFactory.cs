@@ -28,8 +28,15 @@ public static class RegistryFactory
         {
             var path = options.Uri[SqliteScheme.Length..];
             if (path.Length == 0) throw new RegistryConfigurationException($"Registry {options.Name}: uri names no database file.");
-            return new MlflowDatabase(Path.GetFullPath(path), options, environment, log, time);
+            path = Path.GetFullPath(path);
+            var workspace = environment("MLFLOW_WORKSPACE") is { Length: > 0 } named ? named : "default";
+            var store = new SqliteStore(path, workspace, options.AttemptTimeout);
+            // The last is where a client without a server puts its artifacts.
+            return new LocalMlflow(store, [Path.Join(store.Directory, "mlruns")], options, log, time);
         }
+
+        if (DirectoryOf(options.Uri) is { } directory)
+            return new LocalMlflow(new FileStore(directory, options.Name, log), [directory], options, log, time);
 
         // The URI may hold a password: none of these messages repeats it.
         if (!Uri.TryCreate(options.Uri, UriKind.Absolute, out var uri))
@@ -38,11 +45,20 @@ public static class RegistryFactory
             throw new RegistryConfigurationException($"Registry {options.Name}: uri has the scheme {Shown.Quoted(uri.Scheme)}; {Schemes}.");
         if (options.ArtifactsDestination is not null)
             throw new RegistryConfigurationException(
-                $"Registry {options.Name}: artifactsDestination is for sqlite: stores; a server knows its own.");
+                $"Registry {options.Name}: artifactsDestination is for local stores; a server knows its own.");
         return new MlflowServer(uri, options, environment, log, time);
     }
 
-    private const string Schemes = "an mlflow registry is http://…, https://…, sqlite:///relative.db or sqlite:////absolute.db";
+    private const string Schemes = "an mlflow registry is http://…, https://…, sqlite:///relative.db, sqlite:////absolute.db, ./mlruns or file:///srv/mlruns";
+
+    /// <summary>The directory that a URI names, as MLflow takes it: <c>file:</c>, or a path. A bare word is one only where there is such a
+    /// directory: else it is a host that somebody forgot <c>https://</c> before.</summary>
+    private static string? DirectoryOf(string uri)
+    {
+        if (ArtifactUri.LocalPath(uri) is not { } path) return null;
+        if (path == uri && uri[0] is not ('/' or '.') && !Directory.Exists(uri)) return null;
+        return Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+    }
 
     private static void Check(RegistryOptions options, string setting, TimeSpan value)
     {

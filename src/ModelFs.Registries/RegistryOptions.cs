@@ -9,15 +9,15 @@ public sealed record RegistryOptions
     /// <summary><c>mlflow</c>.</summary>
     public required string Kind { get; init; }
 
-    /// <summary><c>http://…</c>, <c>https://…</c>, <c>sqlite:///relative.db</c> or <c>sqlite:////absolute.db</c>.</summary>
+    /// <summary><c>http://…</c>, <c>https://…</c>, <c>sqlite:///relative.db</c>, <c>sqlite:////absolute.db</c>, or a file store:
+    /// <c>./mlruns</c>, <c>/srv/mlruns</c>, <c>file:./mlruns</c>, <c>file:///srv/mlruns</c>.</summary>
     public required string Uri { get; init; }
 
-    /// <summary>Where <c>mlflow-artifacts:</c> of a local store lies. Default: <c>mlartifacts</c> or <c>artifacts</c> beside the database.</summary>
+    /// <summary>Where <c>mlflow-artifacts:</c> of a local store lies. Default: <c>mlartifacts</c> or <c>artifacts</c> beside the store.</summary>
     public string? ArtifactsDestination { get; init; }
 
     /// <summary>Absolute paths of directories below which this registry may name local files, besides those that it always may: none for
-    /// a server; for a local store the artifacts destination, or by default <c>mlartifacts</c>, <c>artifacts</c> and <c>mlruns</c> beside
-    /// the database.</summary>
+    /// a server; for a local store the artifacts destination, and <c>mlruns</c>: the file store itself, or what lies beside the database.</summary>
     public IReadOnlyList<string> ArtifactRoots { get; init; } = [];
 
     /// <summary>Whether addresses that this registry names may be loopback, private or link-local though its own is not. Default no.</summary>

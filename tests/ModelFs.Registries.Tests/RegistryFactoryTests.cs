@@ -22,7 +22,8 @@ public sealed class RegistryFactoryTests
     [InlineData("ftp://ann:canary@h/")]
     [InlineData("not an address canary")]
     [InlineData("sqlite://canary")]
-    [InlineData("file:///canary")]
+    [InlineData("file://canary/mlruns")]
+    [InlineData("canary.example.com")]
     [InlineData("")]
     public void An_unknown_address_names_the_setting_and_what_there_is_but_not_itself(string uri)
     {
@@ -53,5 +54,20 @@ public sealed class RegistryFactoryTests
         Assert.Equal("mlflow http://127.0.0.1:1/prefix", server.Description);
         await using var store = TestRegistry.With(TestRegistry.Options("sqlite:////nowhere/mlflow.db"));
         Assert.Equal("mlflow sqlite:////nowhere/mlflow.db", store.Description);
+    }
+
+    [Theory]
+    [InlineData("/srv/a b/mlruns", "/srv/a b/mlruns")]
+    [InlineData("/srv/mlruns/", "/srv/mlruns")]
+    [InlineData("file:///srv/a%20b/mlruns", "/srv/a b/mlruns")]
+    [InlineData("file://localhost/srv/mlruns", "/srv/mlruns")]
+    [InlineData("file:/srv/mlruns", "/srv/mlruns")]
+    [InlineData("./mlruns", "./mlruns")]
+    [InlineData("file:./mlruns", "./mlruns")]
+    [InlineData("../x/../mlruns", "../mlruns")]
+    public async Task A_path_and_a_file_URI_are_a_file_store(string uri, string path)
+    {
+        await using var store = TestRegistry.With(TestRegistry.Options(uri));
+        Assert.Equal("mlflow file://" + Path.GetFullPath(path), store.Description);
     }
 }

@@ -1,4 +1,3 @@
-using System.IO.Enumeration;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 
@@ -54,7 +53,7 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registr
         var opened = Open(path, isDirectory: false);
         if (opened.Error is { } error) return error;
         var handle = opened.Value;
-        if (LengthOf(handle) is not { } total)
+        if (LocalFiles.LengthOf(handle) is not { } total)
         {
             handle.Dispose();
             return new RegistryError(RegistryErrorKind.Unsupported, $"{Shown.Quoted(path)} is no regular file.");
@@ -75,7 +74,7 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registr
     private RegistryError? Collect(
         SafeFileHandle root, SafeFileHandle directory, string below, ManifestBuilder builder, Queue<string> waiting)
     {
-        foreach (var (name, isDirectory, isLink) in Entries(directory))
+        foreach (var (name, isDirectory, isLink) in LocalFiles.Entries(directory))
         {
             var path = below.Length == 0 ? name : $"{below}/{name}";
             if (isLink)
@@ -100,7 +99,7 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registr
                 }
 
                 using var file = opened.Value;
-                if (LengthOf(file) is not { } length)
+                if (LocalFiles.LengthOf(file) is not { } length)
                 {
                     log.LocalEntryLeftOut(registry, Shown.Escaped(path), "no regular file");
                     continue;
@@ -132,24 +131,5 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registr
             RegistryErrorKind.Denied,
             $"Registry {registry} names the local path {Shown.Quoted(path)}, which lies below none of its artifactRoots"
             + $" ({(roots.Length == 0 ? "there are none" : string.Join(", ", roots))}).");
-    }
-
-    // Through the descriptor, so that what is listed is what was opened, whatever the path leads to by now.
-    private static FileSystemEnumerable<(string Name, bool IsDirectory, bool IsLink)> Entries(SafeFileHandle directory) => new(
-        $"/proc/self/fd/{directory.DangerousGetHandle()}",
-        (ref FileSystemEntry entry) =>
-            (entry.FileName.ToString(), entry.IsDirectory, entry.Attributes.HasFlag(FileAttributes.ReparsePoint)),
-        new EnumerationOptions { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false });
-
-    private static long? LengthOf(SafeFileHandle handle)
-    {
-        try
-        {
-            return RandomAccess.GetLength(handle);
-        }
-        catch (Exception e) when (e is NotSupportedException or IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
     }
 }

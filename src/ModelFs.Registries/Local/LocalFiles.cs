@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
@@ -63,6 +64,26 @@ internal static class LocalFiles
         finally
         {
             if (added) root.DangerousRelease();
+        }
+    }
+
+    /// <summary>What lies in a directory; through the descriptor, so that what is listed is what was opened, whatever the path leads to by now.</summary>
+    public static FileSystemEnumerable<(string Name, bool IsDirectory, bool IsLink)> Entries(SafeFileHandle directory) => new(
+        $"/proc/self/fd/{directory.DangerousGetHandle()}",
+        (ref FileSystemEntry entry) =>
+            (entry.FileName.ToString(), entry.IsDirectory, entry.Attributes.HasFlag(FileAttributes.ReparsePoint)),
+        new EnumerationOptions { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false });
+
+    /// <returns>Null where it is no regular file.</returns>
+    public static long? LengthOf(SafeFileHandle handle)
+    {
+        try
+        {
+            return RandomAccess.GetLength(handle);
+        }
+        catch (Exception e) when (e is NotSupportedException or IOException or UnauthorizedAccessException)
+        {
+            return null;
         }
     }
 

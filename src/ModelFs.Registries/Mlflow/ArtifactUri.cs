@@ -34,26 +34,35 @@ internal readonly record struct ArtifactUri(ArtifactScheme Scheme, string Name, 
     public static bool TryParse(string text, out ArtifactUri uri)
     {
         uri = default;
-        if (text.Length is 0 or > 8192 || text.Contains('\0', StringComparison.Ordinal)) return false;
+        if (Parse(text) is not { } found || Climbs(found.Path)) return false;
+        uri = found;
+        return true;
+    }
+
+    /// <summary>The path in a URI that somebody of this machine gave, who may climb.</summary>
+    /// <returns>Null where it is no local one.</returns>
+    public static string? LocalPath(string text) =>
+        Parse(text) is { Scheme: ArtifactScheme.Local, Path: { Length: > 0 } path } ? path : null;
+
+    private static ArtifactUri? Parse(string text)
+    {
+        if (text.Length is 0 or > 8192 || text.Contains('\0', StringComparison.Ordinal)) return null;
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         // "C:/x" is a path on no machine that mounts this; a scheme has two letters or more and stands before any slash.
         var scheme = colon > 1 && text.IndexOf('/', StringComparison.Ordinal) is var slash && (slash < 0 || slash > colon)
             ? text[..colon].ToLowerInvariant()
             : "";
         var rest = scheme.Length == 0 ? text : text[(colon + 1)..];
-        var parsed = scheme switch
+        return scheme switch
         {
-            "" => new ArtifactUri(ArtifactScheme.Local, "", rest),
+            "" => new(ArtifactScheme.Local, "", rest),
             "file" => ParseFile(rest),
             "mlflow-artifacts" => ParseProxy(rest),
             "http" or "https" => ParseHttp(text),
             "runs" => ParseRun(rest),
             "models" => ParseModels(rest),
-            _ => new ArtifactUri(ArtifactScheme.Storage, scheme, rest),
+            _ => new(ArtifactScheme.Storage, scheme, rest),
         };
-        if (parsed is not { } found || Climbs(found.Path)) return false;
-        uri = found;
-        return true;
     }
 
     private static bool Climbs(string path)

@@ -2,12 +2,13 @@ using System.Text;
 
 namespace ModelFs.Registries.Mlflow;
 
-/// <summary>What MLflow says of models and versions, checked and turned into ours. The same rules for a server and a database.</summary>
+/// <summary>What MLflow says of models and versions, checked and turned into ours. The same rules for a server and a local store.</summary>
 internal static class MlflowRecords
 {
     public const string PromptTag = "mlflow.prompt.is_prompt";
     public const string PromptSource = "dummy-source";
     public const string Latest = "latest";
+    public const string DeletedStage = "Deleted_Internal";
 
     // MLflow allows 256 characters; a server may be more generous, and a hostile one must not be.
     private const int MaxNameLength = 4096;
@@ -16,7 +17,7 @@ internal static class MlflowRecords
 
     /// <summary>Whether a version can be read. Prompts are registered like models, have no files, and are none.</summary>
     public static bool IsReadable(string? status, string? stage, string? source) =>
-        status is null or "" or "READY" && stage != "Deleted_Internal" && source != PromptSource;
+        status is null or "" or "READY" && stage != DeletedStage && source != PromptSource;
 
     /// <summary>MLflow numbers versions from 1; a number is no alias and an alias is no number.</summary>
     public static bool IsVersionNumber(string version) =>

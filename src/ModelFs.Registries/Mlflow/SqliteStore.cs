@@ -4,10 +4,10 @@ namespace ModelFs.Registries.Mlflow;
 
 /// <summary>
 /// MLflow's tables, read from the database file itself. Opened for each question and read-only: MLflow may write to it, move it aside
-/// or migrate it at any time. Everything blocks.
+/// or migrate it at any time.
 /// </summary>
 /// <param name="workspace">Databases since MLflow 3.10 may hold several; those before have no such column.</param>
-internal sealed class SqliteStore(string path, string workspace, TimeSpan busyTimeout)
+internal sealed class SqliteStore(string path, string workspace, TimeSpan busyTimeout) : ILocalStore
 {
     private const int PageSize = 1000;
 
@@ -16,7 +16,10 @@ internal sealed class SqliteStore(string path, string workspace, TimeSpan busyTi
     // The columns that a version row is made of, in the order of Read.
     private const string VersionColumns = "v.name, v.version, v.creation_time, v.current_stage, v.source, v.run_id, v.status";
 
-    /// <exception cref="SqliteException">As for all of them; <see cref="Explain"/> says what it means.</exception>
+    public string Description => $"mlflow sqlite:///{path}";
+
+    public string Directory => Path.GetDirectoryName(path)!;
+
     public (List<RegisteredModelJson> Models, string? Next) Models(string? after)
     {
         using var database = Open();
@@ -66,7 +69,6 @@ internal sealed class SqliteStore(string path, string workspace, TimeSpan busyTi
             ("$name", model), ("$version", long.Parse(version))).FirstOrDefault();
     }
 
-    /// <summary>As MLflow's server resolves it: <c>latest</c> is the highest number that is not deleted.</summary>
     public ModelVersionJson? Alias(string model, string alias)
     {
         using var database = Open();
@@ -74,7 +76,7 @@ internal sealed class SqliteStore(string path, string workspace, TimeSpan busyTi
             ? Versions(
                 database,
                 $"""
-                 v.name = $name AND coalesce(v.current_stage, '') <> 'Deleted_Internal' {database.Within("v")}
+                 v.name = $name AND coalesce(v.current_stage, '') <> '{MlflowRecords.DeletedStage}' {database.Within("v")}
                  ORDER BY v.version DESC LIMIT 1
                  """,
                 ("$name", model)).FirstOrDefault()
@@ -87,7 +89,6 @@ internal sealed class SqliteStore(string path, string workspace, TimeSpan busyTi
                 ("$name", model), ("$alias", alias)).FirstOrDefault();
     }
 
-    /// <summary>Where the files of a version lie, in MLflow's words: its storage location, or where there is none its source.</summary>
     public string? DownloadUri(string model, string version)
     {
         using var database = Open();
@@ -117,9 +118,10 @@ internal sealed class SqliteStore(string path, string workspace, TimeSpan busyTi
         Scalar(database, "SELECT name FROM registered_models LIMIT 1");
     }
 
-    public RegistryError Explain(SqliteException e)
+    public RegistryError? Explain(Exception e)
     {
-        var (kind, fault) = e.SqliteErrorCode switch
+        if (e is not SqliteException failure) return null;
+        var (kind, fault) = failure.SqliteErrorCode switch
         {
             1 => (RegistryErrorKind.Unsupported,
                 $"is no MLflow database of a version known here; `mlflow db upgrade` may help ({e.Message.TrimEnd('.')})"),

@@ -12,7 +12,7 @@ internal sealed class SettingOptions
     private readonly Option<string[]> registry = new("--registry")
     {
         HelpName = "NAME=KIND:URI",
-        Description = "A registry, such as MLFLOW=mlflow:http://127.0.0.1:5000 or MLFLOW=mlflow:sqlite:////srv/mlflow.db; may be repeated.",
+        Description = "A registry, such as MLFLOW=mlflow:http://127.0.0.1:5000, MLFLOW=mlflow:sqlite:////srv/mlflow.db or MLFLOW=mlflow:./mlruns; may be repeated.",
     };
 
     private readonly List<(Setting Setting, Option<string?> Option)> settings = [];

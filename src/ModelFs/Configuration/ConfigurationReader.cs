@@ -67,14 +67,31 @@ internal static class ConfigurationReader
         draft.Declare(value[..equals], value[(equals + 1)..], "--registry");
     }
 
-    /// <summary>With nothing configured, what MLflow's own client would use.</summary>
+    /// <summary>With nothing configured, what MLflow's own client would use: of two stores the older, as long as it has an experiment.</summary>
     private static void DeclareWhatIsThere(ConfigurationInput input, ConfigurationDraft draft)
     {
         var database = Path.Combine(input.WorkingDirectory, "mlflow.db");
+        var files = Path.Combine(input.WorkingDirectory, "mlruns");
         if (input.Variable("MLFLOW_TRACKING_URI") is { } uri)
             draft.Declare("MLFLOW", "mlflow:" + uri, "MLFLOW_TRACKING_URI");
+        else if (HasExperiment(files))
+            draft.Declare("MLFLOW", "mlflow:" + files, files);
         else if (File.Exists(database))
             draft.Declare("MLFLOW", "mlflow:sqlite:///" + database, database);
+    }
+
+    /// <summary>A client of a database puts artifacts into directories of the same names, but no <c>meta.yaml</c>.</summary>
+    private static bool HasExperiment(string directory)
+    {
+        try
+        {
+            return Directory.Exists(directory) && Directory.EnumerateDirectories(directory)
+                .Any(d => Path.GetFileName(d).All(char.IsAsciiDigit) && File.Exists(Path.Combine(d, "meta.yaml")));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     private static ModelFsOptions Defaults(ConfigurationInput input)

@@ -119,7 +119,7 @@ internal sealed class LocalStore : IStore
         if (options.Registries.Count == 0)
             throw new ConfigurationException(
                 "no registry is configured: give --registry MLFLOW=mlflow:http://HOST:5000, or set MLFLOW_TRACKING_URI, "
-                + "or write registries: into a file for --config, or run this where a mlflow.db lies");
+                + "or write registries: into a file for --config, or run this where a mlflow.db or mlruns lies");
     }
 
     private static List<(string, IModelRegistry)> CreateRegistries(ModelFsOptions options, ILoggerFactory logs)

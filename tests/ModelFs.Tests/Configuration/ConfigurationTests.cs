@@ -161,6 +161,19 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Equal("sqlite:///" + database, Assert.Single(Read().Registries).Uri);
     }
 
+    /// <summary>As MLflow's client chooses: a file store with an experiment before a database; directories of artifacts alone are no store.</summary>
+    [Fact]
+    public void With_nothing_configured_a_file_store_in_the_working_directory_goes_before_a_database()
+    {
+        scratch.Write("mlruns/models/m/meta.yaml", "");
+        scratch.Write("mlruns/1/run/artifacts/file", "");
+        Assert.Empty(Read().Registries);
+        var database = scratch.Write("mlflow.db", "");
+        Assert.Equal("sqlite:///" + database, Assert.Single(Read().Registries).Uri);
+        scratch.Write("mlruns/0/meta.yaml", "");
+        Assert.Equal(scratch["mlruns"], Assert.Single(Read().Registries).Uri);
+    }
+
     [Fact]
     public void A_configured_registry_keeps_the_tracking_URI_out()
     {

@@ -1,18 +1,16 @@
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using ModelFs.Registries.Http;
 using ModelFs.Registries.Local;
 
 namespace ModelFs.Registries.Mlflow;
 
-/// <summary>A local MLflow store without its server: the database is read directly, and the files where it says they lie.</summary>
-internal sealed class MlflowDatabase : IModelRegistry
+/// <summary>A local MLflow store without its server: what it wrote is read directly, and the files where that says they lie.</summary>
+internal sealed class LocalMlflow : IModelRegistry
 {
-    // models:/a/1 -> models:/m-… -> mlflow-artifacts:/… is as deep as it gets; a circle is possible in a table.
+    // models:/a/1 -> models:/m-… -> mlflow-artifacts:/… is as deep as it gets; a circle is possible in what is written down.
     private const int MaxIndirections = 8;
 
-    private readonly string path;
-    private readonly SqliteStore store;
+    private readonly ILocalStore store;
     private readonly string? destination;
     private readonly LocalArtifacts artifacts;
     private readonly BlockingCalls blocking = new();
@@ -20,20 +18,18 @@ internal sealed class MlflowDatabase : IModelRegistry
     private readonly RegistryOptions options;
     private readonly ILogger log;
 
-    public MlflowDatabase(string path, RegistryOptions options, Func<string, string?> environment, ILogger log, TimeProvider time)
+    /// <param name="roots">Directories of the store's own, below which it may name files.</param>
+    public LocalMlflow(ILocalStore store, IReadOnlyList<string> roots, RegistryOptions options, ILogger log, TimeProvider time)
     {
-        (this.path, this.options, this.log) = (path, options, log);
-        Description = $"mlflow sqlite:///{path}";
-        var workspace = environment("MLFLOW_WORKSPACE") is { Length: > 0 } named ? named : "default";
-        store = new SqliteStore(path, workspace, options.AttemptTimeout);
+        (this.store, this.options, this.log) = (store, options, log);
         resilience = new Resilience(options, log, time);
         destination = options.ArtifactsDestination is { } setting ? LocalPath(setting) : null;
-        // What MLflow makes beside a database: the server's default destination, ours, and that of a client without a server.
-        string[] roots = destination is not null ? [destination] : [Beside("mlartifacts"), Beside("artifacts"), Beside("mlruns")];
-        artifacts = new LocalArtifacts([.. roots, .. options.ArtifactRoots], options.Name, log);
+        // What a server makes beside its store by default, and what ours does.
+        string[] destinations = destination is not null ? [destination] : [Beside("mlartifacts"), Beside("artifacts")];
+        artifacts = new LocalArtifacts([.. destinations, .. roots, .. options.ArtifactRoots], options.Name, log);
     }
 
-    public string Description { get; }
+    public string Description => store.Description;
 
     public ValueTask<RegistryResult<Page<Model>>> ListModelsAsync(string? pageToken, CancellationToken cancellation) =>
         AskAsync<Page<Model>>("the models", () =>
@@ -104,7 +100,7 @@ internal sealed class MlflowDatabase : IModelRegistry
             return directory.Error is { } error ? error : artifacts.OpenContent($"{directory.Value}/{file.Path}", file, offset, length);
         }, cancellation);
 
-    public ValueTask<RegistryResult<Unit>> PingAsync(CancellationToken cancellation) => AskAsync<Unit>("the database", () =>
+    public ValueTask<RegistryResult<Unit>> PingAsync(CancellationToken cancellation) => AskAsync<Unit>("the store", () =>
     {
         store.Ping();
         return default(Unit);
@@ -122,9 +118,9 @@ internal sealed class MlflowDatabase : IModelRegistry
                 if (answer.Error is not { } error) return answer;
                 failure = error;
             }
-            catch (SqliteException e)
+            catch (Exception e) when (store.Explain(e) is { } explained)
             {
-                failure = store.Explain(e);
+                failure = explained;
             }
 
             Metrics.Failed(options.Name, failure.Kind);
@@ -137,7 +133,7 @@ internal sealed class MlflowDatabase : IModelRegistry
         return MlflowRecords.ToVersion(json, out var fault) is { } version ? version : Refused(fault);
     }
 
-    /// <summary>Follows what the tables say to a directory of this machine.</summary>
+    /// <summary>Follows what the store says to a directory of this machine.</summary>
     private RegistryResult<string> DirectoryOf(ModelVersion version)
     {
         var what = $"The files of version {version.Version} of model {Shown.Quoted(version.Model)}";
@@ -150,8 +146,8 @@ internal sealed class MlflowDatabase : IModelRegistry
             switch (uri.Scheme)
             {
                 case ArtifactScheme.Local:
-                    // A relative path was meant for the directory in which MLflow ran; beside its database is the best guess.
-                    return Path.GetFullPath(uri.Path, Path.GetDirectoryName(path)!).TrimEnd('/');
+                    // A relative path was meant for the directory in which MLflow ran; beside its store is the best guess.
+                    return Path.GetFullPath(uri.Path, store.Directory).TrimEnd('/');
                 case ArtifactScheme.Proxy when uri.Base is null:
                     return Path.Join(destination ?? DefaultDestination(), uri.Path).TrimEnd('/');
                 case ArtifactScheme.LoggedModel:
@@ -169,12 +165,12 @@ internal sealed class MlflowDatabase : IModelRegistry
             }
         }
 
-        return new RegistryError(RegistryErrorKind.Malformed, $"{what} are said to lie where the tables lead in a circle.");
+        return new RegistryError(RegistryErrorKind.Malformed, $"{what} are said to lie where the store leads in a circle.");
     }
 
     private string DefaultDestination() => Directory.Exists(Beside("mlartifacts")) ? Beside("mlartifacts") : Beside("artifacts");
 
-    private string Beside(string name) => Path.Join(Path.GetDirectoryName(path), name);
+    private string Beside(string name) => Path.Join(store.Directory, name);
 
     private static string LocalPath(string destination)
     {
