@@ -79,11 +79,12 @@ public sealed class ModelFsProcess : IAsyncDisposable
         IEnumerable<string> arguments,
         IReadOnlyDictionary<string, string>? environment = null,
         string mountName = "mnt",
-        string cacheName = "cache")
+        string cacheName = "cache",
+        string? workingDirectory = null)
     {
         var mountPoint = scratch[mountName];
         Directory.CreateDirectory(mountPoint);
-        var start = StartInfo(["mount", mountPoint, "--cache", scratch[cacheName], .. arguments], environment, null);
+        var start = StartInfo(["mount", mountPoint, "--cache", scratch[cacheName], .. arguments], environment, workingDirectory);
         var mounted = new ModelFsProcess(Process.Start(start)!, mountPoint);
         try
         {
