@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using ModelFs.Vfs.Names;
 
 namespace ModelFs.Vfs;
@@ -32,22 +33,38 @@ public sealed record ModelUri(string Model, string Reference, string Path)
         if (parts.Length == 0)
             return Fail($"'{text}' names no model", out error);
 
-        var at = parts[0].LastIndexOf('@');
-        if (at >= 0)
+        // The first part that can be a reference ends the model's name, in which MLflow 2 allowed slashes.
+        var end = Array.FindIndex(parts, part => part.Contains('@'));
+        var number = Array.FindIndex(parts, 1, IsReference);
+        if (number > 0 && (end < 0 || number < end))
         {
-            if (at == 0 || at == parts[0].Length - 1)
-                return Fail($"'{text}' must be models:/name@alias", out error);
-            uri = new ModelUri(parts[0][..at], ModelChildName.OfAlias(parts[0][(at + 1)..]), string.Join('/', parts[1..]));
+            uri = new ModelUri(ModelName(parts[..number]), parts[number].ToLowerInvariant(), string.Join('/', parts[(number + 1)..]));
             return true;
         }
 
-        if (parts.Length == 1)
-            return Fail($"'{text}' names no version: models:/{parts[0]}/3, models:/{parts[0]}@alias or models:/{parts[0]}/latest", out error);
-        var latest = parts[1].Equals(ModelChildName.Latest, StringComparison.OrdinalIgnoreCase);
-        if (!latest && !ModelChildName.IsVersion(parts[1]))
-            return Fail($"'{parts[1]}' in '{text}' is no version; stages are not supported, an alias is written models:/{parts[0]}@{parts[1]}", out error);
-        uri = new ModelUri(parts[0], latest ? ModelChildName.Latest : parts[1], string.Join('/', parts[2..]));
-        return true;
+        if (end >= 0)
+        {
+            var at = parts[end].LastIndexOf('@');
+            if (at == 0 || at == parts[end].Length - 1)
+                return Fail($"'{text}' must be models:/name@alias", out error);
+            var name = ModelName([.. parts[..end], parts[end][..at]]);
+            uri = new ModelUri(name, ModelChildName.OfAlias(parts[end][(at + 1)..]), string.Join('/', parts[(end + 1)..]));
+            return true;
+        }
+
+        return parts.Length == 1
+            ? Fail($"'{text}' names no version: models:/{parts[0]}/3, models:/{parts[0]}@alias or models:/{parts[0]}/latest", out error)
+            : Fail($"'{parts[1]}' in '{text}' is no version; stages are not supported, an alias is written models:/{parts[0]}@{parts[1]}", out error);
+    }
+
+    private static bool IsReference(string part) =>
+        ModelChildName.IsVersion(part) || part.Equals(ModelChildName.Latest, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>A name that is written as <c>ls</c> shows it stands for what the registry calls so; any other stands for itself.</summary>
+    private static string ModelName(ReadOnlySpan<string> parts)
+    {
+        var name = string.Join('/', parts);
+        return EscapedName.TryUnescape(Encoding.UTF8.GetBytes(name), out var plain) == NameForm.Whole ? plain : name;
     }
 
     private static bool Fail(string message, out string error)

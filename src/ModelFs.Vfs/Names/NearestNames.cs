@@ -1,7 +1,7 @@
 namespace ModelFs.Vfs.Names;
 
 /// <summary>What somebody may have meant by a name that does not exist.</summary>
-internal static class NearestNames
+public static class NearestNames
 {
     /// <summary>As many as fit a line that is still read.</summary>
     public const int Most = 10;

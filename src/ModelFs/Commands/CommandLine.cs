@@ -38,8 +38,9 @@ internal static class CommandLine
     public static async Task<int> RunAsync(string[] arguments)
     {
         var parsed = Build().Parse(arguments);
-        if (parsed.Action is ParseErrorAction)
-            return Fail(ExitCode.Usage, $"{parsed.Errors[0].Message.TrimEnd('.')}; see {Verb(parsed)} --help");
+        // --help helps whatever else is wrong.
+        if (parsed.Action is not (HelpAction or ExampleHelp) && Complaint.About(parsed) is { } complaint)
+            return Fail(ExitCode.Usage, complaint);
         using var ended = new CancellationTokenSource();
         long signalled = 0;
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
@@ -70,8 +71,6 @@ internal static class CommandLine
             ended.Cancel();
         }
     }
-
-    private static string Verb(ParseResult parsed) => parsed.CommandResult.Command is Verb verb ? "modelfs " + verb.Name : "modelfs";
 
     private static int Fail(int code, string message)
     {

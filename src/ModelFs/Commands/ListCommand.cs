@@ -10,12 +10,12 @@ internal static class ListCommand
     {
         var path = new Argument<string>("PATH") { Description = StoreVerb.PathHelp + " Nothing lists the registries.", Arity = ArgumentArity.ZeroOrOne };
         var longForm = new Option<bool>("--long", "-l") { Description = "With size, date, and where links point to." };
-        var command = new Verb("ls", "Lists a directory of the tree.", "modelfs ls -l MLFLOW/iris/champion");
+        var command = new Verb("ls", "Lists a directory of the tree. Of a model: its aliases, then its versions, the newest first.", "modelfs ls -l MLFLOW/iris/champion");
         command.Arguments.Add(path);
         command.Options.Add(longForm);
-        command.SetStoreAction(p => [p.GetValue(path) ?? ""], async (parsed, store, paths, cancellation) =>
+        command.SetStoreAction(p => p.GetValue(path) is { } asked ? [asked] : [], async (parsed, store, paths, cancellation) =>
         {
-            await foreach (var entry in store.ListAsync(paths[0], cancellation))
+            await foreach (var entry in store.ListAsync(paths is [var asked] ? asked : "", cancellation))
                 await Console.Out.WriteLineAsync(parsed.GetValue(longForm) ? Long(entry) : entry.Name);
             return ExitCode.Ok;
         });

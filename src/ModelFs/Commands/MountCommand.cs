@@ -57,7 +57,8 @@ internal static class MountCommand
         // The same command line once more; the report's descriptor tells the child that it is the daemon.
         var arguments = Environment.GetCommandLineArgs().Skip(1).ToList();
         arguments.InsertRange(arguments.IndexOf("mount") + 1, ["--report-fd", DetachedProcess.ReportDescriptor.ToString(CultureInfo.InvariantCulture)]);
-        var (exitCode, error) = await DetachedProcess.StartAsync(Executable.Current, arguments, log, cancellation);
+        var (exitCode, error) = await DetachedProcess.StartAsync(
+            Executable.Current, arguments, log, warning => Console.Error.WriteLine("modelfs: " + warning), cancellation);
         return exitCode switch
         {
             ExitCode.Ok => exitCode,

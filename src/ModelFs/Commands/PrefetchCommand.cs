@@ -22,8 +22,8 @@ internal static class PrefetchCommand
                 ? await PrefetchProgress.WriteLinesAsync(reports, Console.Error, TimeProvider.System)
                 : await PrefetchProgress.DrawAsync(reports);
             if (last is { Failed: > 0 })
-                throw new CommandException($"{last.Failed} of {last.TotalFiles} files failed; run this again for them");
-            await Console.Out.WriteLineAsync($"{last?.TotalFiles ?? 0} files, {ByteSize.Format(last?.Bytes ?? 0)}, all in the cache");
+                throw new CommandException($"{last.Failed} of {Count.Of(last.TotalFiles, "file")} failed; run this again for them");
+            await Console.Out.WriteLineAsync($"{Count.Of(last?.TotalFiles ?? 0, "file")}, {ByteSize.Format(last?.Bytes ?? 0)}, all in the cache");
             return ExitCode.Ok;
         });
         return command;

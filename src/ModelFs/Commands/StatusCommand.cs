@@ -26,7 +26,7 @@ internal static class StatusCommand
     {
         var daemon = status.Daemon is { } d ? $"process {d.Pid}, version {status.Version}, since {d.Since:yyyy-MM-dd HH:mm:ss}Z" : "none on this cache";
         var lines = new List<string> { $"daemon      {daemon}" };
-        lines.AddRange(status.Mounts.Select(m => $"mount       {m}"));
+        lines.AddRange(status.Mounts.Select(m => $"mount       {m}{(status.DeadMounts.Contains(m) ? $": its daemon was killed; mount again, or modelfs umount {m}" : "")}"));
         foreach (var registry in status.Registries)
         {
             var answer = registry.Answers ? string.Create(CultureInfo.InvariantCulture, $"answers in {registry.Milliseconds:0.#} ms") : registry.Error;

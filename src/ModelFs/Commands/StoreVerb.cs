@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
+using ModelFs.Configuration;
 using ModelFs.Control;
 using ModelFs.Hosting;
 
@@ -23,7 +24,10 @@ internal static class StoreVerb
             foreach (var warning in warnings)
                 await Console.Error.WriteLineAsync("modelfs: " + warning);
             using var logs = Logging.Create(options, LogLevel.None);
-            var (store, treePaths) = await StoreFinder.OpenAsync(options, paths(parsed), logs, cancellation);
+            var asked = paths(parsed);
+            if (asked.Contains(""))
+                throw new ConfigurationException($"an empty PATH leads nowhere; is a variable of the shell unset?");
+            var (store, treePaths) = await StoreFinder.OpenAsync(options, asked, logs, cancellation);
             await using (store)
             {
                 if (needsRegistry && store is LocalStore)

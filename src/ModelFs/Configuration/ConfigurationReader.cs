@@ -19,6 +19,10 @@ internal sealed record ConfigurationInput(
 /// <summary>The file, then the variables, then the flags; a later layer wins.</summary>
 internal static class ConfigurationReader
 {
+    public const string ConfigFlag = "--config";
+
+    public const string ConfigVariable = Setting.VariablePrefix + "CONFIG";
+
     private const string RegistryPrefix = Setting.VariablePrefix + "REGISTRY_";
 
     /// <exception cref="ConfigurationException">A setting is wrong.</exception>
@@ -26,13 +30,16 @@ internal static class ConfigurationReader
     {
         var draft = new ConfigurationDraft();
         var warnings = new List<string>();
-        if ((input.ConfigFlag ?? input.Variable("MODELFS_CONFIG")) is { } file)
-            YamlLayer.Read(file, draft);
+        if (input.ConfigFlag is { } file)
+            YamlLayer.Read(file, ConfigFlag, draft);
+        else if (input.Variable(ConfigVariable) is { } named)
+            YamlLayer.Read(named, ConfigVariable, draft);
         ReadVariables(input, draft, warnings);
         foreach (var (setting, value) in input.Flags ?? [])
             draft.Set(setting, value, setting.Flag);
+        var flagged = new HashSet<string>();
         foreach (var registry in input.Registries ?? [])
-            ReadRegistryFlag(registry, draft);
+            ReadRegistryFlag(registry, flagged, draft);
         if (!draft.HasRegistries)
             DeclareWhatIsThere(input, draft);
         return (draft.Build(Defaults(input)), warnings);
@@ -42,7 +49,7 @@ internal static class ConfigurationReader
     {
         foreach (var (name, value) in input.Environment.OrderBy(v => v.Key, StringComparer.Ordinal))
         {
-            if (!name.StartsWith(Setting.VariablePrefix, StringComparison.Ordinal) || name == "MODELFS_CONFIG" || value.Length == 0)
+            if (!name.StartsWith(Setting.VariablePrefix, StringComparison.Ordinal) || name == ConfigVariable || value.Length == 0)
                 continue;
             if (Setting.All.FirstOrDefault(s => s.Variable == name) is { } setting)
                 draft.Set(setting, value, name);
@@ -59,11 +66,13 @@ internal static class ConfigurationReader
         || name.StartsWith(RegistryPrefix + "PORT_", StringComparison.Ordinal)
         || name.StartsWith(RegistryPrefix + "SERVICE_PORT", StringComparison.Ordinal);
 
-    private static void ReadRegistryFlag(string value, ConfigurationDraft draft)
+    private static void ReadRegistryFlag(string value, HashSet<string> flagged, ConfigurationDraft draft)
     {
         var equals = value.IndexOf('=');
         if (equals <= 0)
             throw new ConfigurationException($"--registry: '{value}' is not NAME=KIND:URI, such as MLFLOW=mlflow:http://127.0.0.1:5000");
+        if (!flagged.Add(value[..equals]))
+            throw new ConfigurationException($"--registry: {value[..equals]} is given twice; each registry has a name of its own");
         draft.Declare(value[..equals], value[(equals + 1)..], "--registry");
     }
 
@@ -72,8 +81,10 @@ internal static class ConfigurationReader
     {
         var database = Path.Combine(input.WorkingDirectory, "mlflow.db");
         var files = Path.Combine(input.WorkingDirectory, "mlruns");
-        if (input.Variable("MLFLOW_TRACKING_URI") is { } uri)
-            draft.Declare("MLFLOW", "mlflow:" + uri, "MLFLOW_TRACKING_URI");
+        // The registry may be another server than the one that tracks; it is the one whose models we mount.
+        var variable = input.Variable("MLFLOW_REGISTRY_URI") is null ? "MLFLOW_TRACKING_URI" : "MLFLOW_REGISTRY_URI";
+        if (input.Variable(variable) is { } uri)
+            draft.Declare("MLFLOW", "mlflow:" + uri, variable);
         else if (HasExperiment(files))
             draft.Declare("MLFLOW", "mlflow:" + files, files);
         else if (File.Exists(database))

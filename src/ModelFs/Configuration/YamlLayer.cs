@@ -6,8 +6,12 @@ namespace ModelFs.Configuration;
 /// <summary>Reads the configuration file. JSON is YAML, so it may be either.</summary>
 internal static class YamlLayer
 {
-    public static void Read(string file, ConfigurationDraft draft)
+    /// <param name="givenBy">The flag or variable that names the file.</param>
+    public static void Read(string file, string givenBy, ConfigurationDraft draft)
     {
+        // Opening one is refused with the words of a missing permission.
+        if (Directory.Exists(file))
+            throw new ConfigurationException($"{givenBy}: {file} is a directory; it takes a file, YAML or JSON");
         YamlMappingNode root;
         try
         {
@@ -25,7 +29,7 @@ internal static class YamlLayer
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException($"the configuration file cannot be read: {e.Message}");
+            throw new ConfigurationException($"{givenBy}: {file} cannot be read: {(e is FileNotFoundException or DirectoryNotFoundException ? "there is no such file" : e.Message)}");
         }
 
         foreach (var (key, value) in root.Children)

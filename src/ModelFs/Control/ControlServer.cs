@@ -46,7 +46,7 @@ internal static class ControlServer
             switch (context.Request.Method, context.Request.Path.Value)
             {
                 case ("GET", "/status"):
-                    var status = await store.GetStatusAsync(end.Token) with { Daemon = daemon, Mounts = [daemon.MountPoint] };
+                    var status = await store.GetStatusAsync(end.Token) with { Daemon = daemon, Mounts = [daemon.MountPoint], DeadMounts = [] };
                     await WriteAsync(context, status, ReportJson.Default.StatusReport);
                     break;
                 case ("GET", "/daemon"):

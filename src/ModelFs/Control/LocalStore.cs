@@ -59,8 +59,8 @@ internal sealed class LocalStore : IStore
 
     public async Task<StatusReport> GetStatusAsync(CancellationToken cancellation)
     {
-        var reports = await Task.WhenAll(registries.Select(r => PingAsync(r.Name, r.Registry, cancellation)));
-        return new StatusReport(Version, null, MountPoints.All(), reports, cache.Status);
+        var reports = await Task.WhenAll(registries.Select(r => PingAsync(r.Name, r.Registry, PingTimeout, cancellation)));
+        return new StatusReport(Version, null, MountPoints.All(), await MountPoints.DeadAsync(cancellation), reports, cache.Status);
     }
 
     public async Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation) =>
@@ -75,8 +75,31 @@ internal sealed class LocalStore : IStore
             yield break;
         }
 
-        await foreach (var child in Tree.ListAsync(node, cancellation))
+        var children = Tree.ListAsync(node, cancellation);
+        await foreach (var child in node is ModelNode ? NewestFirstAsync(children) : children)
             yield return Report(child.OrThrow(node.Path));
+    }
+
+    /// <summary>Aliases as they come, then the versions: of hundreds, the last ones are what somebody looks for.</summary>
+    private static async IAsyncEnumerable<TreeResult<TreeNode>> NewestFirstAsync(IAsyncEnumerable<TreeResult<TreeNode>> children)
+    {
+        var versions = new List<TreeResult<TreeNode>>();
+        TreeResult<TreeNode>? failure = null;
+        await foreach (var child in children)
+        {
+            if (child.Value is VersionNode)
+                versions.Add(child);
+            else if (child.IsOk)
+                yield return child;
+            else
+                failure = child;
+        }
+
+        // Plain decimals without leading zeros: the longer one is the greater.
+        foreach (var version in versions.OrderByDescending(v => v.Value!.Name.Length).ThenByDescending(v => v.Value!.Name, StringComparer.Ordinal))
+            yield return version;
+        if (failure is { } last)
+            yield return last;
     }
 
     public async Task CopyAsync(string path, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancellation)
@@ -140,10 +163,14 @@ internal sealed class LocalStore : IStore
         return registries;
     }
 
-    private static async Task<RegistryReport> PingAsync(string name, IModelRegistry registry, CancellationToken cancellation)
+    /// <summary>Whether one registry answers within a time.</summary>
+    public Task<RegistryReport> PingAsync(string name, TimeSpan within, CancellationToken cancellation) =>
+        PingAsync(name, registries.First(r => r.Name == name).Registry, within, cancellation);
+
+    private static async Task<RegistryReport> PingAsync(string name, IModelRegistry registry, TimeSpan within, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(PingTimeout);
+        limit.CancelAfter(within);
         var start = Stopwatch.GetTimestamp();
         string? error;
         try
@@ -152,7 +179,7 @@ internal sealed class LocalStore : IStore
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            error = $"no answer within {Duration.Format(PingTimeout)}";
+            error = $"no answer within {Duration.Format(within)}";
         }
 
         return new RegistryReport(name, registry.Description, error is null, Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 1), error);

@@ -12,6 +12,29 @@ internal static class MountPoints
     public static IReadOnlyList<string> All() =>
         [.. MountTable.Read().Where(m => m.FileSystemType == FileSystemType).Select(m => m.MountPoint).Distinct()];
 
+    /// <summary>Those whose daemon left word where it listens and listens no more: it was killed. Of another user's mounts nothing is known.</summary>
+    public static async Task<IReadOnlyList<string>> DeadAsync(CancellationToken cancellation)
+    {
+        var dead = new List<string>();
+        foreach (var mountPoint in All())
+        {
+            try
+            {
+                if (ControlSocket.FindByMount(mountPoint) is not { } socket)
+                    continue;
+                await using var daemon = await DaemonStore.ConnectAsync(socket, cancellation);
+                if (daemon is null)
+                    dead.Add(mountPoint);
+            }
+            catch (CommandException)
+            {
+                // Somebody listens there, if not to us.
+            }
+        }
+
+        return dead;
+    }
+
     /// <summary>The path with its links followed, up to the first of our mounts: below that, they are the tree's to follow.</summary>
     public static string RealPath(string path)
     {

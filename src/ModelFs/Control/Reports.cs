@@ -6,8 +6,14 @@ namespace ModelFs.Control;
 // What a store answers, and what goes over the control socket as JSON.
 
 /// <param name="Daemon">Null when none runs and this process looked itself.</param>
+/// <param name="DeadMounts">Those of the mounts whose daemon was killed; only looked for where no daemon runs.</param>
 internal sealed record StatusReport(
-    string Version, DaemonReport? Daemon, IReadOnlyList<string> Mounts, IReadOnlyList<RegistryReport> Registries, CacheStatus Cache);
+    string Version,
+    DaemonReport? Daemon,
+    IReadOnlyList<string> Mounts,
+    IReadOnlyList<string> DeadMounts,
+    IReadOnlyList<RegistryReport> Registries,
+    CacheStatus Cache);
 
 internal sealed record DaemonReport(int Pid, DateTimeOffset Since, string MountPoint);
 

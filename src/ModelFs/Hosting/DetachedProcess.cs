@@ -17,9 +17,10 @@ internal static class DetachedProcess
     /// <summary>The pipe moves away from standard output, which with standard error goes to the log; setsid cuts the terminal off.</summary>
     private const string Script = "exec setsid \"$@\" 3>&1 </dev/null >>\"$0\" 2>&1";
 
+    /// <param name="warn">Gets what is wrong but keeps the mount from nothing.</param>
     /// <returns>0 when the mount answers, else the child's exit code and what it says is wrong.</returns>
     public static async Task<(int ExitCode, string? Error)> StartAsync(
-        Executable executable, IEnumerable<string> arguments, string logFile, CancellationToken cancellation)
+        Executable executable, IEnumerable<string> arguments, string logFile, Action<string> warn, CancellationToken cancellation)
     {
         // Mostly the cache directory, which is its owner's alone.
         Directory.CreateDirectory(Path.GetDirectoryName(logFile)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -31,6 +32,8 @@ internal static class DetachedProcess
         try
         {
             var line = await child.StandardOutput.ReadLineAsync(limit.Token);
+            for (; line?.StartsWith(StartReport.WarningMark, StringComparison.Ordinal) == true; line = await child.StandardOutput.ReadLineAsync(limit.Token))
+                warn(line[StartReport.WarningMark.Length..]);
             if (line == StartReport.Ready)
                 return (ExitCode.Ok, null);
             await child.WaitForExitAsync(limit.Token);
@@ -45,6 +48,7 @@ internal static class DetachedProcess
             return (ExitCode.Failed, $"the mount did not answer within {StartTimeout.TotalMinutes:0} minutes; the daemon's log is {logFile}");
         }
     }
+
     /// <summary>It may have mounted by now: only SIGTERM unmounts.</summary>
     private static async Task EndAsync(Process child)
     {

@@ -16,13 +16,20 @@ internal static class MountHost
     /// <summary>What is still in flight when the daemon has to go gets this long.</summary>
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(10);
 
+    /// <summary>For a registry that hangs. One that is well answers in milliseconds, one that is down is refused within a second or two.</summary>
+    private static readonly TimeSpan WarnWithin = TimeSpan.FromSeconds(10);
+
     public static async Task RunAsync(
         ModelFsOptions options, IReadOnlyList<string> warnings, string mountPoint, StartReport report, CancellationToken cancellation)
     {
         LocalStore.RequireRegistries(options);
         using var logs = Logging.Create(options, LogLevel.Information);
         foreach (var warning in warnings)
+        {
             Log.ConfigurationWarning(logs.CreateLogger("ModelFs.Configuration"), warning);
+            report.Warn(warning);
+        }
+
         try
         {
             await using var store = await LocalStore.OpenAsync(options, logs, cancellation);
@@ -30,6 +37,8 @@ internal static class MountHost
             try
             {
                 await StartAsync(app, cancellation);
+                if (report != StartReport.None)
+                    await WarnAsync(store, options, report, cancellation);
                 report.Send(StartReport.Ready);
                 await app.WaitForShutdownAsync(cancellation);
             }
@@ -42,6 +51,14 @@ internal static class MountHost
         {
             throw new CommandException(e.Message);
         }
+    }
+
+    /// <summary>Whoever starts a daemon reads no log: a registry that cannot be used is said to them.</summary>
+    private static async Task WarnAsync(LocalStore store, ModelFsOptions options, StartReport report, CancellationToken cancellation)
+    {
+        var answers = await Task.WhenAll(options.Registries.Select(registry => store.PingAsync(registry.Name, WarnWithin, cancellation)));
+        foreach (var answer in answers.Where(a => !a.Answers))
+            report.Warn($"registry {answer.Name} does not answer yet: {answer.Error}; the mount is there, and that directory heals by itself");
     }
 
     /// <summary>A start that fails half-way undoes the half: no mount stays behind because a socket could not be bound.</summary>

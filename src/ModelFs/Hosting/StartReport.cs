@@ -2,30 +2,44 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ModelFs.Hosting;
 
-/// <summary>The one line that a detached daemon sends to the process that started it: that the mount answers, or why there is none.</summary>
+/// <summary>What a detached daemon tells the process that started it: warnings, and last that the mount answers, or why there is none.</summary>
 internal sealed class StartReport : IDisposable
 {
     public const string Ready = "ready";
 
-    private SafeFileHandle? pipe;
+    public const string WarningMark = "warning: ";
 
-    private StartReport(SafeFileHandle? pipe) => this.pipe = pipe;
+    private FileStream? pipe;
+
+    private StartReport(FileStream? pipe) => this.pipe = pipe;
 
     /// <summary>Nobody waits: the daemon runs in the foreground.</summary>
     public static StartReport None { get; } = new(null);
 
     /// <param name="descriptor">An inherited descriptor, which is this object's from now on.</param>
-    public static StartReport To(int descriptor) => new(new SafeFileHandle(descriptor, ownsHandle: true));
+    public static StartReport To(int descriptor) => new(new FileStream(new SafeFileHandle(descriptor, ownsHandle: true), FileAccess.Write, bufferSize: 0));
 
-    /// <summary>Sends the line, once; closing the pipe lets the starter go.</summary>
+    /// <summary>Something that does not keep the mount from answering.</summary>
+    public void Warn(string warning)
+    {
+        if (pipe is { } open)
+            Write(open, WarningMark + warning);
+    }
+
+    /// <summary>Sends the last line, once; closing the pipe lets the starter go.</summary>
     public void Send(string line)
     {
-        if (Interlocked.Exchange(ref pipe, null) is not { } handle)
+        if (Interlocked.Exchange(ref pipe, null) is not { } open)
             return;
+        using (open)
+            Write(open, line);
+    }
+
+    private static void Write(FileStream pipe, string line)
+    {
         try
         {
-            using var stream = new FileStream(handle, FileAccess.Write, bufferSize: 0);
-            stream.Write(System.Text.Encoding.UTF8.GetBytes(line.ReplaceLineEndings(" ") + "\n"));
+            pipe.Write(System.Text.Encoding.UTF8.GetBytes(line.ReplaceLineEndings(" ") + "\n"));
         }
         catch (IOException)
         {

@@ -71,6 +71,24 @@ public sealed class CommandLineTests
     public void Progress_says_rate_and_time_left() =>
         Assert.Equal("1/3 files, 100 MiB of 300 MiB, 50.0 MiB/s, 4.0 s left", PrefetchProgress.Line(new PrefetchReport(1, 3, 0, 100 << 20, 300 << 20), 50 << 20));
 
+    [Theory]
+    [InlineData("frobnicate", "there is no verb 'frobnicate'; the verbs are mount, ")]
+    [InlineData("prefech MLFLOW/iris", "there is no verb 'prefech', do you mean prefetch; the verbs are mount, ")]
+    [InlineData("", "modelfs needs a verb; the verbs are mount, ")]
+    [InlineData("cat --frob x", "modelfs cat has no option '--frob'; see modelfs cat --help")]
+    [InlineData("cat x --frob", "modelfs cat has no option '--frob'; see modelfs cat --help")]
+    [InlineData("ls -x", "modelfs ls has no option '-x'; ")]
+    [InlineData("cat x y", "Unrecognized command or argument 'y'; see modelfs cat --help")]
+    [InlineData("cat", "Required argument missing for command: 'cat'; see modelfs cat --help")]
+    public void What_is_wrong_with_a_command_line_is_named(string line, string complaint) =>
+        Assert.StartsWith(complaint, Complaint.About(CommandLine.Build().Parse(line)), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("cat -- --frob")]
+    [InlineData("ls -l")]
+    [InlineData("prefetch a b --cache -x")]
+    public void What_is_right_with_a_command_line_is_left_alone(string line) => Assert.Null(Complaint.About(CommandLine.Build().Parse(line)));
+
     private static string Help(params string[] arguments)
     {
         var output = new StringWriter();

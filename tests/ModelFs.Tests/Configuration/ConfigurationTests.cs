@@ -133,6 +133,32 @@ public sealed class ConfigurationTests : IDisposable
             scratch["none.yaml"], Assert.Throws<ConfigurationException>(() => Read(config: scratch["none.yaml"])).Message, StringComparison.Ordinal);
 
     [Fact]
+    public void A_file_that_cannot_be_read_names_itself_and_who_named_it()
+    {
+        environment["MODELFS_CONFIG"] = scratch["no.yaml"];
+        Assert.Equal($"MODELFS_CONFIG: {scratch["no.yaml"]} cannot be read: there is no such file", Assert.Throws<ConfigurationException>(() => Read()).Message);
+        var directory = Assert.Throws<ConfigurationException>(() => Read(config: scratch.Path));
+        Assert.Equal($"--config: {scratch.Path} is a directory; it takes a file, YAML or JSON", directory.Message);
+    }
+
+    [Fact]
+    public void Two_flags_for_one_registry_are_refused()
+    {
+        var error = Assert.Throws<ConfigurationException>(() => Read(registries: [Registry, "MLFLOW=mlflow:http://other"]));
+        Assert.Equal("--registry: MLFLOW is given twice; each registry has a name of its own", error.Message);
+    }
+
+    [Fact]
+    public void The_registry_URI_of_MLflows_client_wins_over_its_tracking_URI()
+    {
+        environment["MLFLOW_TRACKING_URI"] = "http://tracking";
+        environment["MLFLOW_REGISTRY_URI"] = "http://registry";
+        var options = Read();
+        Assert.Equal("http://registry", Assert.Single(options.Registries).Uri);
+        Assert.Equal("MLFLOW_REGISTRY_URI", options.RegistrySources["MLFLOW"]);
+    }
+
+    [Fact]
     public void Variables_that_Kubernetes_injects_only_warn()
     {
         environment["MODELFS_PORT_80_TCP"] = "tcp://10.0.0.1:80";

@@ -19,7 +19,7 @@ internal sealed class ScriptedStore : IStore
     public List<PrefetchReport> Prefetch { get; } = [];
 
     public Task<StatusReport> GetStatusAsync(CancellationToken cancellation) =>
-        Task.FromResult(new StatusReport("1.2.3", null, [], [new RegistryReport("MLFLOW", "mlflow at x", false, 3.5, "down")],
+        Task.FromResult(new StatusReport("1.2.3", null, [], [], [new RegistryReport("MLFLOW", "mlflow at x", false, 3.5, "down")],
             new CacheStatus("/cache", 1, 2, 3, 4, 5, 6, 7, 8, null)));
 
     public Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation)

@@ -83,6 +83,28 @@ public sealed class MountTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_daemon_whose_registry_does_not_answer_mounts_and_tells_whoever_started_it()
+    {
+        var port = FreePort();
+        var started = await RunAsync("mount", MountPoint, "--daemon", "--registry", origin.Registry, "--registry", $"GONE=mlflow:http://127.0.0.1:{port}");
+        Assert.Equal(0, started.ExitCode);
+        Assert.True(ModelFsProcess.IsMounted(MountPoint));
+        Assert.Contains("modelfs: registry GONE does not answer yet: ", started.Errors, StringComparison.Ordinal);
+        Assert.Equal(0, (await RunAsync("umount", MountPoint)).ExitCode);
+    }
+
+    [Fact]
+    public async Task Status_names_a_mount_whose_daemon_was_killed()
+    {
+        await using var killed = await MountAsync();
+        await killed.KillAsync();
+        var status = await RunAsync("status");
+        Assert.Equal(0, status.ExitCode);
+        Assert.Contains($"mount       {MountPoint}: its daemon was killed; mount again, or modelfs umount {MountPoint}\n", status.OutputText, StringComparison.Ordinal);
+        Assert.Contains(MountPoint, Json(await RunAsync("status", "--json")).GetProperty("deadMounts").EnumerateArray().Select(m => m.GetString()));
+    }
+
+    [Fact]
     public async Task A_second_daemon_on_one_cache_is_refused_with_the_reason()
     {
         await using var first = await MountAsync();

@@ -108,12 +108,28 @@ public sealed class VerbTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("ls")]
+    [InlineData("cat")]
+    [InlineData("resolve")]
+    [InlineData("prefetch")]
+    public async Task An_empty_path_is_no_path(string verb)
+    {
+        var result = await RunAsync(verb, "");
+        Assert.Equal((2, ""), (result.ExitCode, result.OutputText));
+        Assert.Contains("an empty PATH", result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_model_is_listed_with_its_aliases_first_and_the_newest_version_before_the_others() =>
+        Assert.Equal(["champion", "latest", "2", "1"], await LinesAsync("ls", "MLFLOW/tiny-bert"));
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task Prefetch_fetches_what_is_missing_and_nothing_twice(bool daemon)
     {
         await using var mount = daemon ? await MountAsync() : null;
-        Assert.Contains("1 files, 4.00 MiB", await OutputAsync("prefetch", "MLFLOW/tiny-bert/1/weights.bin"), StringComparison.Ordinal);
+        Assert.Contains("1 file, 4.00 MiB", await OutputAsync("prefetch", "MLFLOW/tiny-bert/1/weights.bin"), StringComparison.Ordinal);
         var first = origin.Server.BytesSent;
         Assert.True(first >= Origin.WeightsSize);
         var rest = await RunAsync("prefetch", "models:/tiny-bert@champion");

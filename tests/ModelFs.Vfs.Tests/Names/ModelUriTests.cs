@@ -13,6 +13,12 @@ public sealed class ModelUriTests
     [InlineData("models:/a@b@champion", "a@b/champion")]
     [InlineData("models:/50%/1/a%b", "50%25/1/a%25b")]
     [InlineData("models:/../1", "%2E%2E/1")]
+    [InlineData("models:/team/model/3/data", "team%2Fmodel/3/data")]
+    [InlineData("models:/team/model@champion/1/x", "team%2Fmodel/champion/1/x")]
+    [InlineData("models:/team%2Fmodel@champion", "team%2Fmodel/champion")]
+    [InlineData("models:/team%2Fmodel/latest", "team%2Fmodel/latest")]
+    [InlineData("models:/50%25/1", "50%25/1")]
+    [InlineData("models:/iris/3/a@b", "iris/3/a@b")]
     [InlineData("models:/ünïcode-模型@c/", "ünïcode-模型/c")]
     public void A_URI_is_a_path_below_the_registry(string text, string path)
     {
@@ -26,6 +32,7 @@ public sealed class ModelUriTests
     [InlineData("models:/iris", "models:/iris@alias")]
     [InlineData("models:/iris@", "models:/name@alias")]
     [InlineData("models:/@champion", "models:/name@alias")]
+    [InlineData("models:/team/@champion", "models:/name@alias")]
     [InlineData("models://profile/iris/1", "profile")]
     [InlineData("models:/iris/Production", "models:/iris@Production")]
     [InlineData("models:/iris/01", "models:/iris@01")]
