@@ -1,8 +1,15 @@
 using BenchmarkDotNet.Running;
-using ModelFs.Benchmarks;
+using ModelFs.Benchmarks.Figures;
+using ModelFs.Benchmarks.Reading;
 
-// `reads` measures the program through a real mount; anything else goes to BenchmarkDotNet.
-if (args is ["reads", ..])
-    return await MountedReads.RunAsync();
-BenchmarkSwitcher.FromAssembly(typeof(MountedReads).Assembly).Run(args);
-return 0;
+// `figures` measures the program through real mounts, `reader` is its child; anything else goes to BenchmarkDotNet.
+switch (args)
+{
+    case ["figures", ..]:
+        return await FiguresCommand.RunAsync(args[1..]);
+    case ["reader"]:
+        return ReaderProgram.Run(Console.In, Console.Out);
+    default:
+        BenchmarkSwitcher.FromAssembly(typeof(FiguresCommand).Assembly).Run(args);
+        return 0;
+}

@@ -1,0 +1,72 @@
+using ModelFs.Benchmarks.Figures;
+using ModelFs.Benchmarks.Reading;
+using ModelFs.Benchmarks.Rigs;
+
+namespace ModelFs.Benchmarks.Parts;
+
+/// <summary>A complete file through the mount, beside the same bytes in a file of the same disk: one reader process for both.</summary>
+internal static class SealedReads
+{
+    private const string Model = "sealed";
+    private const string Weights = "weights.bin";
+
+    private sealed record Shape(string What, ReadOrder Order, double Goal);
+
+    public static async Task RunAsync(Bench bench)
+    {
+        var size = bench.Options.Size / 2;
+        bench.Origin.Add(Model, [Weights], size, Origin.Formula);
+        using var scratch = bench.Scratch();
+        await using var daemon = await Daemon.StartAsync(scratch.Directory, bench.Nginx.Uri, bench.Cancellation);
+        await using var reader = await Reader.StartAsync(bench.Cancellation);
+        await using var early = await Reader.StartAsync(bench.Cancellation);
+        var native = scratch.File("native");
+        File.Copy(bench.Origin.PathOf(Model, Weights), native);
+        var mounted = daemon.PathOf(Model, Weights);
+
+        // Whoever opened the file before it was complete is served by the daemon to the end.
+        await early.AskAsync(new(ReadPattern.Open, [mounted]), bench.Cancellation);
+        await reader.AskAsync(new(ReadPattern.Verify, [mounted]), bench.Cancellation);
+        var mode = await Daemon.SealedAsync(mounted, bench.Cancellation);
+
+        foreach (var shape in Shapes(size))
+        {
+            var rounds = await Rounds.RunAsync(bench, shape.What, Read("native", reader, shape.Order, native), Read("mount", reader, shape.Order, mounted));
+            bench.Add($"{shape.What}, rate / native ({mode})", "", rounds.Speedups("mount", "native"), Goal.AtLeast(shape.Goal), headline: true);
+        }
+
+        var whole = new ReadOrder(ReadPattern.Sequential, []);
+        var dropped = await Rounds.RunAsync(
+            bench, "from the disk",
+            Dropped("native", native), Dropped("mount", mounted));
+        bench.Add($"sequential 1 MiB, page cache dropped, rate / native ({mode})", "", dropped.Speedups("mount", "native"), Goal.AtLeast(0.97));
+
+        foreach (var shape in Shapes(size).Where(shape => shape.Order.Pattern is ReadPattern.Sequential or ReadPattern.Random))
+        {
+            var order = shape.Order with { Forget = true };
+            var rounds = await Rounds.RunAsync(bench, $"served {shape.What}", Read("native", early, shape.Order, native), Read("mount", early, order, mounted));
+            bench.Add($"{shape.What} served by the daemon, nothing in the mount's page cache, rate / native", "", rounds.Speedups("mount", "native"));
+        }
+
+        Contestant Dropped(string name, string path) => new(name, async _ =>
+        {
+            bench.ForgetPages([native, mounted, .. Directory.EnumerateFiles(Daemon.CacheOf(scratch.Directory), "*", SearchOption.AllDirectories)]);
+            return await ReadAsync(reader, whole, path);
+        });
+
+        Contestant Read(string name, Reader by, ReadOrder order, string path) => new(name, _ => ReadAsync(by, order, path));
+
+        async Task<Sample> ReadAsync(Reader by, ReadOrder order, string path) =>
+            new((await by.AskAsync(order with { Paths = [path] }, bench.Cancellation)).Seconds);
+    }
+
+    private static IReadOnlyList<Shape> Shapes(long size) =>
+    [
+        new("sequential 1 MiB", new(ReadPattern.Sequential, []), 0.97),
+        new("sequential 128 KiB", new(ReadPattern.Sequential, []) { Block = 128 << 10 }, 0.97),
+        new("random 256 KiB", new(ReadPattern.Random, []) { Block = 256 << 10, Count = (int)(size >> 18) }, 0.97),
+        new("random 4 KiB", new(ReadPattern.Random, []) { Block = 4 << 10, Count = (int)Math.Min(200_000, size >> 12) }, 0.90),
+        new("mmap, sequential", new(ReadPattern.Mapped, []), 0.97),
+        new("mmap, a page at random", new(ReadPattern.MappedRandom, []) { Count = (int)Math.Min(50_000, size >> 12) }, 0.97),
+    ];
+}
