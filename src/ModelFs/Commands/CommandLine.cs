@@ -28,6 +28,8 @@ internal static class CommandLine
             ResolveCommand.Create(),
             PrefetchCommand.Create(),
             StatusCommand.Create(),
+            ConfigCommand.Create(),
+            EnvCommand.Create(),
             DemoCommand.Create(),
         };
         var help = root.Options.OfType<HelpOption>().Single();

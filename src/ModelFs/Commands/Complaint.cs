@@ -21,7 +21,7 @@ internal static class Complaint
             var fault = parsed.UnmatchedTokens is [var wanted, ..]
                 ? $"there is no verb '{wanted}'{Nearest(wanted, known)}"
                 : $"{Name(parsed.CommandResult)} needs a verb";
-            return $"{fault}; the verbs are {string.Join(", ", known)}";
+            return $"{fault}; see {Name(parsed.CommandResult)} --help";
         }
 
         return $"{parsed.Errors[0].Message.TrimEnd('.')}; see {Name(parsed.CommandResult)} --help";

@@ -33,7 +33,9 @@ internal sealed class SettingOptions
     }
 
     /// <exception cref="ConfigurationException">A setting is wrong.</exception>
-    public (ModelFsOptions Options, IReadOnlyList<string> Warnings) Read(ParseResult parsed)
+    public (ModelFsOptions Options, IReadOnlyList<string> Warnings) Read(ParseResult parsed) => ConfigurationReader.Read(Input(parsed));
+
+    public ConfigurationInput Input(ParseResult parsed)
     {
         var flags = new List<(Setting, string)>();
         foreach (var (setting, option) in settings)
@@ -41,6 +43,6 @@ internal sealed class SettingOptions
                 flags.Add((setting, value));
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "");
         var directory = Directory.GetCurrentDirectory();
-        return ConfigurationReader.Read(new ConfigurationInput(environment, directory, parsed.GetValue(config), flags, parsed.GetValue(registry)));
+        return new ConfigurationInput(environment, directory, parsed.GetValue(config), flags, parsed.GetValue(registry));
     }
 }

@@ -40,6 +40,21 @@ internal static class ByteSize
         return value.ToString(digits, CultureInfo.InvariantCulture) + " " + Binary[unit];
     }
 
+    /// <summary>The same number as a setting takes it, in the unit that makes it shortest: <c>100GiB</c>, <c>10GB</c>.</summary>
+    public static string Exact(long bytes)
+    {
+        var (binary, decimals) = (InLargest(bytes, 1024, Binary), InLargest(bytes, 1000, Decimal));
+        return binary.Length <= decimals.Length ? binary : decimals;
+    }
+
+    private static string InLargest(long bytes, int factor, string[] units)
+    {
+        var unit = 0;
+        for (; bytes != 0 && bytes % factor == 0 && unit < units.Length - 1; bytes /= factor)
+            unit++;
+        return bytes.ToString(CultureInfo.InvariantCulture) + (unit == 0 ? "" : units[unit]);
+    }
+
     private static decimal Factor(string unit)
     {
         var factor = 1m;

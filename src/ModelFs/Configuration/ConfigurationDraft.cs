@@ -33,8 +33,13 @@ internal sealed class ConfigurationDraft
             var (kind, uri) = RegistrySetting.Split(kindAndUri);
             Set(name, RegistrySetting.All.First(s => s.Key == "kind"), [kind], source);
             Set(name, RegistrySetting.All.First(s => s.Key == "uri"), [uri], source);
-        }, $"registry {name}", Redacted(kindAndUri), source);
+        }, $"registry {name}", Secret.Masked("", kindAndUri), source);
     }
+
+    /// <summary>Where a setting was given; null where nowhere.</summary>
+    public string? SourceOf(Setting setting) => settings.TryGetValue(setting, out var set) ? set.Source : null;
+
+    public string? SourceOf(string registry, RegistrySetting setting) => registrySettings.TryGetValue((registry, setting), out var set) ? set.Source : null;
 
     public ModelFsOptions Build(ModelFsOptions defaults)
     {
@@ -67,7 +72,7 @@ internal sealed class ConfigurationDraft
         var options = new RegistryOptions { Name = name, Kind = "", Uri = "" };
         foreach (var ((registry, setting), (values, from)) in registrySettings)
             if (registry == name)
-                Check(() => options = setting.Apply(options, values), $"registries.{name}.{setting.Key}", Redacted(string.Join(", ", values)), from);
+                Check(() => options = setting.Apply(options, values), $"registries.{name}.{setting.Key}", Secret.Masked(setting.Key, string.Join(", ", values)), from);
         if (options.Kind.Length == 0)
             throw new ConfigurationException($"registries.{name}: kind is missing ({source}); there is {string.Join(", ", RegistrySetting.Kinds)}");
         if (options.Uri.Length == 0)
@@ -85,13 +90,5 @@ internal sealed class ConfigurationDraft
         {
             throw new ConfigurationException($"{key}: '{value}' {e.Message} ({source})");
         }
-    }
-
-    /// <summary>A URI may carry a password; no message does.</summary>
-    private static string Redacted(string value)
-    {
-        var at = value.LastIndexOf('@');
-        var user = value.IndexOf("://", StringComparison.Ordinal);
-        return user >= 0 && at > user ? string.Concat(value.AsSpan(0, user + 3), "***", value.AsSpan(at)) : value;
     }
 }

@@ -28,6 +28,13 @@ internal static class ConfigurationReader
     /// <exception cref="ConfigurationException">A setting is wrong.</exception>
     public static (ModelFsOptions Options, IReadOnlyList<string> Warnings) Read(ConfigurationInput input)
     {
+        var (draft, warnings) = ReadLayers(input);
+        return (draft.Build(Defaults(input)), warnings);
+    }
+
+    /// <summary>What each layer says, a later one over an earlier.</summary>
+    public static (ConfigurationDraft Draft, IReadOnlyList<string> Warnings) ReadLayers(ConfigurationInput input)
+    {
         var draft = new ConfigurationDraft();
         var warnings = new List<string>();
         if (input.ConfigFlag is { } file)
@@ -42,7 +49,7 @@ internal static class ConfigurationReader
             ReadRegistryFlag(registry, flagged, draft);
         if (!draft.HasRegistries)
             DeclareWhatIsThere(input, draft);
-        return (draft.Build(Defaults(input)), warnings);
+        return (draft, warnings);
     }
 
     private static void ReadVariables(ConfigurationInput input, ConfigurationDraft draft, List<string> warnings)
@@ -105,7 +112,7 @@ internal static class ConfigurationReader
         }
     }
 
-    private static ModelFsOptions Defaults(ConfigurationInput input)
+    public static ModelFsOptions Defaults(ConfigurationInput input)
     {
         var home = input.Variable("XDG_CACHE_HOME") ?? (input.Variable("HOME") is { } h ? Path.Combine(h, ".cache") : null);
         var cache = input.IsRoot ? "/var/cache/modelfs" : Path.Combine(home ?? Path.Combine(Path.GetTempPath(), System.Environment.UserName), "modelfs");

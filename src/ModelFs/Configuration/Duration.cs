@@ -29,6 +29,14 @@ internal static class Duration
         return false;
     }
 
+    /// <summary>The same time in the largest unit that divides it, as a setting takes it: <c>10s</c>.</summary>
+    public static string Exact(TimeSpan duration)
+    {
+        var milliseconds = duration.TotalMilliseconds;
+        var (unit, factor) = milliseconds == 0 ? Units[0] : Units.Last(u => milliseconds % u.Milliseconds == 0 || u.Unit == "ms");
+        return (milliseconds / factor).ToString(CultureInfo.InvariantCulture) + unit;
+    }
+
     public static string Format(TimeSpan duration)
     {
         var invariant = CultureInfo.InvariantCulture;

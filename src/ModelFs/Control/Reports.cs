@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using ModelFs.Cache;
+using ModelFs.Configuration;
 
 namespace ModelFs.Control;
 
@@ -59,4 +60,5 @@ internal sealed record Line<T>(T? Item, string? Error);
 [JsonSerializable(typeof(Line<PrefetchReport>))]
 [JsonSerializable(typeof(PrefetchRequest))]
 [JsonSerializable(typeof(ErrorReport))]
+[JsonSerializable(typeof(IReadOnlyList<EffectiveSetting>))]
 internal sealed partial class ReportJson : JsonSerializerContext;
