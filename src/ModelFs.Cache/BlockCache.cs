@@ -9,8 +9,6 @@ namespace ModelFs.Cache;
 /// <summary>Objects in blocks of 256 KiB on a local disk, with the index that knows which are there.</summary>
 public sealed class BlockCache : IAsyncDisposable
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-
     /// <summary>A stop that takes longer loses no more than a kill would.</summary>
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(4);
 
@@ -30,6 +28,7 @@ public sealed class BlockCache : IAsyncDisposable
         IndexBlocksDirectory = IndexDirectory.BlocksOf(indexDirectory);
         resources.Space.Claim = key => TryReserve(key, o => o.IsIdle);
         resources.Space.Released = EndEviction;
+        resources.Space.Open = OpenKeys;
         string metadata = Path.Combine(indexDirectory, "meta");
         resources.Space.AddMetadataBytes(Survey.AllocatedBytes(metadata));
         Metadata = new MetadataStore(metadata, resources.Space.AddMetadataBytes, resources.Log);
@@ -37,6 +36,7 @@ public sealed class BlockCache : IAsyncDisposable
         resources.Space.Refresh();
         upkeep = new Upkeep(this, resources, directoryLock);
         stallWatch = new StallWatch(resources);
+        Inventory = new Inventory(this);
     }
 
     /// <summary>Manifests, listings and aliases that outlive the process.</summary>
@@ -49,9 +49,7 @@ public sealed class BlockCache : IAsyncDisposable
     {
         get
         {
-            int open;
-            lock (gate)
-                open = objects.Values.Count(o => o.Handles > 0);
+            int open = OpenKeys().Count;
             return new CacheStatus(
                 resources.Options.Directory,
                 resources.Space.UsedBytes,
@@ -65,6 +63,9 @@ public sealed class BlockCache : IAsyncDisposable
                 resources.Health.Fault);
         }
     }
+
+    /// <summary>What lies in the cache, under the names that people know.</summary>
+    public Inventory Inventory { get; }
 
     /// <summary>Ends when the accounts of a directory that was found are whole.</summary>
     internal Task Surveyed => upkeep.Surveyed;
@@ -102,7 +103,8 @@ public sealed class BlockCache : IAsyncDisposable
             target.Handles++;
         }
 
-        resources.Catalog.Touch(descriptor.Key, resources.Now);
+        resources.Catalog.Touch(descriptor.Key, resources.Now, target.Account);
+        resources.Labels.Note(descriptor.Key, descriptor.Owner, descriptor.Name);
         return new ObjectHandle(this, target);
     }
 
@@ -153,9 +155,40 @@ public sealed class BlockCache : IAsyncDisposable
 
     internal void Close(CachedObject target)
     {
-        resources.Catalog.Touch(target.Key, target.LastUse);
+        resources.Catalog.Touch(target.Key, target.LastUse, target.Account);
         lock (gate)
             target.Handles--;
+    }
+
+    /// <summary>An object as it is loaded, held open until <see cref="Close"/>; null when it is not loaded.</summary>
+    internal CachedObject? TryHold(ObjectKey key)
+    {
+        lock (gate)
+        {
+            if (!objects.TryGetValue(key, out var target))
+                return null;
+            if (target.Handles++ == 0)
+                target.PrepareAgain();
+            return target;
+        }
+    }
+
+    /// <summary>It is on disk, or may come there: it is loaded.</summary>
+    internal bool IsHeld(ObjectKey key)
+    {
+        lock (gate)
+        {
+            if (objects.ContainsKey(key))
+                return true;
+        }
+
+        return resources.Catalog.Contains(key);
+    }
+
+    internal HashSet<ObjectKey> OpenKeys()
+    {
+        lock (gate)
+            return [.. objects.Values.Where(o => o.Handles > 0).Select(o => o.Key)];
     }
 
     internal List<CachedObject> Loaded()
@@ -194,14 +227,14 @@ public sealed class BlockCache : IAsyncDisposable
     {
         var log = logs.CreateLogger("ModelFs.Cache");
         string indexDirectory = options.IndexDirectory ?? Path.Combine(options.Directory, "index");
-        // What one user may read of a registry is nobody else's to read from the disk.
-        Directory.CreateDirectory(options.Directory, OwnerOnly);
-        Directory.CreateDirectory(indexDirectory, OwnerOnly);
+        PrivateDirectory.Create(options.Directory);
+        PrivateDirectory.Create(indexDirectory);
         var directoryLock = DirectoryLock.Acquire(options.Directory, indexDirectory, time);
         try
         {
             var paths = new ObjectPaths(options.Directory);
-            var (catalog, metrics) = (new Catalog(), new Metrics());
+            var (catalog, metrics, accounts) = (new Catalog(), new Metrics(), new Accounts(options.Limits, log, time));
+            var pins = new Pins(Path.Combine(indexDirectory, "pins"), log);
             var resources = new CacheResources
             {
                 Options = options,
@@ -209,8 +242,12 @@ public sealed class BlockCache : IAsyncDisposable
                 OpenFile = openFile,
                 Index = IndexDirectory.Open(indexDirectory, options.MaxBytes, log),
                 Health = new StoreHealth(log, time),
-                Space = new DiskSpace(options, catalog, paths, metrics, log),
+                Space = new DiskSpace(options, catalog, accounts, pins, paths, metrics, time, log),
                 Catalog = catalog,
+                Accounts = accounts,
+                Labels = new Labels(Path.Combine(indexDirectory, "labels"), log),
+                Pins = pins,
+                Totals = new Totals(Path.Combine(indexDirectory, "totals"), accounts, time.GetUtcNow()),
                 Metrics = metrics,
                 Time = time,
                 Log = log,

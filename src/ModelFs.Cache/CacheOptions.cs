@@ -16,6 +16,9 @@ public sealed record CacheOptions
     /// <summary>Bytes of the filesystem that are left free. Default 1 GiB: a full disk hurts more than a miss.</summary>
     public long MinFreeBytes { get; init; } = 1L << 30;
 
+    /// <summary>What registries may take of it, by name; those that are not named share the rest. Default: none is named.</summary>
+    public IReadOnlyDictionary<string, OwnerLimits> Limits { get; init; } = new Dictionary<string, OwnerLimits>();
+
     /// <exception cref="ArgumentException">A value is out of its range.</exception>
     internal void Validate()
     {
@@ -25,5 +28,12 @@ public sealed record CacheOptions
             throw new ArgumentException($"{nameof(MaxBytes)} is {MaxBytes}; it must be at least 64 MiB", nameof(MaxBytes));
         if (MinFreeBytes < 0)
             throw new ArgumentException($"{nameof(MinFreeBytes)} is {MinFreeBytes}; it must not be negative", nameof(MinFreeBytes));
+        foreach (var (owner, limits) in Limits)
+        {
+            if (limits.MaxBytes < 64L << 20)
+                throw new ArgumentException($"{nameof(limits.MaxBytes)} of {owner} is {limits.MaxBytes}; it must be at least 64 MiB", nameof(Limits));
+            if (limits.MaxAge < TimeSpan.FromMinutes(1))
+                throw new ArgumentException($"{nameof(limits.MaxAge)} of {owner} is {limits.MaxAge}; it must be at least a minute", nameof(Limits));
+        }
     }
 }

@@ -40,6 +40,14 @@ internal sealed class CacheResources : IDisposable
 
     public required Catalog Catalog { get; init; }
 
+    public required Accounts Accounts { get; init; }
+
+    public required Labels Labels { get; init; }
+
+    public required Pins Pins { get; init; }
+
+    public required Totals Totals { get; init; }
+
     public required Metrics Metrics { get; init; }
 
     public required TimeProvider Time { get; init; }

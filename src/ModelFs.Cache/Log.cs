@@ -52,6 +52,18 @@ internal static partial class Log
     [LoggerMessage(16, LogLevel.Critical, "The owner file of {Directory} names somebody else: {Owner}. Nothing is stored from now on.")]
     public static partial void OwnershipLost(ILogger log, string directory, string owner);
 
+    [LoggerMessage(18, LogLevel.Warning, "{Path} is damaged: {Bytes} bytes are skipped. Objects whose names were there have none until they are opened again.")]
+    public static partial void LabelsDamaged(ILogger log, string path, long bytes);
+
+    [LoggerMessage(21, LogLevel.Warning, "{Path} cannot be read: {Reason}. Its objects have no names until they are opened again.")]
+    public static partial void LabelsUnreadable(ILogger log, string path, string reason);
+
+    [LoggerMessage(19, LogLevel.Warning, "Names of objects could not be written: {Reason}. They are in memory for now.")]
+    public static partial void LabelsNotStored(ILogger log, string reason);
+
+    [LoggerMessage(20, LogLevel.Warning, "{Path} is damaged: nothing is pinned any more but what the configuration pins.")]
+    public static partial void PinsDamaged(ILogger log, string path);
+
     [LoggerMessage(17, LogLevel.Error, "The cache met what it did not expect while {Doing}.")]
     public static partial void Unexpected(ILogger log, Exception exception, string doing);
 }

@@ -12,6 +12,9 @@ internal sealed class Upkeep : IDisposable
     /// <summary>What a <c>kill -9</c> may cost of an object that is not sealed.</summary>
     private static readonly TimeSpan CheckpointEvery = TimeSpan.FromSeconds(2);
 
+    /// <summary>What a <c>kill -9</c> may cost of the count of bytes fetched and served.</summary>
+    private static readonly TimeSpan TotalsEvery = TimeSpan.FromMinutes(1);
+
     /// <summary>How much the index may lag behind the last use of an object: eviction needs no more, and a warm cache writes next to nothing.</summary>
     private static readonly TimeSpan LastUseGrain = TimeSpan.FromMinutes(10);
 
@@ -31,11 +34,12 @@ internal sealed class Upkeep : IDisposable
     private bool isSurveyed;
     private long lastCheckpoint;
     private long lastBeat;
+    private long lastTotals;
 
     public Upkeep(BlockCache cache, CacheResources resources, DirectoryLock owner)
     {
         (this.cache, this.resources, this.owner) = (cache, resources, owner);
-        lastCheckpoint = lastBeat = resources.Time.GetTimestamp();
+        lastCheckpoint = lastBeat = lastTotals = resources.Time.GetTimestamp();
         timer = resources.Time.CreateTimer(_ => wake.Set(), null, Tick, Tick);
         thread = new Thread(Loop) { IsBackground = true, Name = "modelfs-upkeep" };
         thread.Start();
@@ -69,19 +73,27 @@ internal sealed class Upkeep : IDisposable
                 break;
             Try("beating", Beat);
             Try("checking limits", CheckLimits);
-            Try("writing the index", () => Checkpoint(CheckpointEvery));
+            Try("writing the index", Checkpoint);
             Try("sealing", SealAndUnload);
+            Try("writing names", WriteLabels);
+            Try("writing totals", () => SaveTotals(TotalsEvery));
         }
 
-        Try("writing the index", () => Checkpoint(TimeSpan.Zero));
+        Try("writing names", resources.Labels.Flush);
+        Try("writing totals", () => SaveTotals(TimeSpan.Zero));
+        Try("writing the index", CheckpointAtStop);
     }
 
     private void TakeSurvey()
     {
         resources.Space.Refresh();
         resources.Space.SetIndexBytes(IndexBytes());
-        Survey.Run(resources, key => cache.TryReserve(key, static _ => false), cache.EndReservation);
+        var owners = new Dictionary<ObjectKey, Account>();
+        resources.Labels.Load(label => owners[label.Key] = resources.Accounts.Of(label.Owner));
+        Survey.Run(resources, owners, key => cache.TryReserve(key, static _ => false), cache.EndReservation);
         isSurveyed = !resources.Closing.IsCancellationRequested;
+        if (isSurveyed)
+            resources.Labels.Compact(cache.IsHeld, resources.Catalog.Count);
         resources.Space.MakeRoom();
     }
 
@@ -103,15 +115,30 @@ internal sealed class Upkeep : IDisposable
         resources.Space.MakeRoom();
     }
 
-    private void Checkpoint(TimeSpan every)
+    private void Checkpoint()
     {
-        if (resources.Time.GetElapsedTime(lastCheckpoint) < every)
+        if (resources.Time.GetElapsedTime(lastCheckpoint) < CheckpointEvery)
             return;
         foreach (var item in cache.Loaded())
         {
-            item.Index(stopping ? LastUseGrainAtStop : LastUseGrain);
+            // The last round does them all at once.
+            if (stopping)
+                return;
+            item.Index(LastUseGrain);
         }
 
+        CheckpointIndex();
+    }
+
+    /// <summary>Files are brought to the disk side by side: one after the other, many small ones would not fit into the time there is.</summary>
+    private void CheckpointAtStop()
+    {
+        Task.WaitAll(cache.Loaded().Select(item => resources.Readers.RunAsync(() => item.Index(LastUseGrainAtStop))));
+        CheckpointIndex();
+    }
+
+    private void CheckpointIndex()
+    {
         Func<ObjectKey, uint?>? generations = isSurveyed ? resources.Catalog.GenerationOf : null;
         resources.Index.CheckpointAsync(generations, resources.Catalog.LiveRecords).GetAwaiter().GetResult();
         lastCheckpoint = resources.Time.GetTimestamp();
@@ -134,7 +161,22 @@ internal sealed class Upkeep : IDisposable
         }
     }
 
-    private long IndexBytes() => Survey.AllocatedBytes(cache.IndexBlocksDirectory) + cache.Ordinals.Bytes;
+    private void WriteLabels()
+    {
+        resources.Labels.Flush();
+        if (isSurveyed)
+            resources.Labels.Compact(cache.IsHeld, null);
+    }
+
+    private void SaveTotals(TimeSpan every)
+    {
+        if (resources.Time.GetElapsedTime(lastTotals) < every)
+            return;
+        lastTotals = resources.Time.GetTimestamp();
+        resources.Totals.Save();
+    }
+
+    private long IndexBytes() => Survey.AllocatedBytes(cache.IndexBlocksDirectory) + cache.Ordinals.Bytes + resources.Labels.Bytes;
 
     private void Try(string doing, Action action)
     {

@@ -17,9 +17,13 @@ public sealed class TestCache : IAsyncDisposable, ILoggerFactory, ILogger
 
     public string Root { get; }
 
-    public CacheOptions Options => new() { Directory = Root, MaxBytes = MaxBytes, MinFreeBytes = 0 };
+    public CacheOptions Options => new() { Directory = Root, MaxBytes = MaxBytes, MinFreeBytes = 0, Limits = Limits };
 
     public long MaxBytes { get; set; } = 1L << 30;
+
+    public Dictionary<string, OwnerLimits> Limits { get; } = [];
+
+    public ShiftedTime Time { get; } = new();
 
     public BlockCache Cache => cache ?? throw new InvalidOperationException("not open");
 
@@ -39,7 +43,7 @@ public sealed class TestCache : IAsyncDisposable, ILoggerFactory, ILogger
     public async Task ReopenAsync()
     {
         await CloseAsync();
-        cache = await BlockCache.OpenAsync(Options, this, TimeProvider.System, OpenFile, CancellationToken.None).WaitAsync(Patience);
+        cache = await BlockCache.OpenAsync(Options, this, Time, OpenFile, CancellationToken.None).WaitAsync(Patience);
         await cache.Surveyed.WaitAsync(Patience);
     }
 
@@ -60,9 +64,11 @@ public sealed class TestCache : IAsyncDisposable, ILoggerFactory, ILogger
     }
 
     /// <summary>Fetches an object whole, so that it is sealed.</summary>
-    public async Task FillAsync(string name, byte[] content)
+    public Task FillAsync(string name, byte[] content) => FillAsync(TestContent.Describe(name, content), content);
+
+    public async Task FillAsync(ObjectDescriptor descriptor, byte[] content)
     {
-        using var handle = Open(name, content, new TestSource(content));
+        using var handle = Cache.Open(descriptor, new TestSource(content));
         Assert.Equal(new CacheRead(content.Length, 0), await handle.CompleteAsync(CancellationToken.None).AsTask().WaitAsync(Patience));
         Assert.True(handle.State.Sealed);
     }

@@ -74,6 +74,12 @@ internal static class Linux
     [DllImport("libc", SetLastError = true)]
     private static extern int statx(int directory, ref byte path, int flags, uint mask, ref StatxBuffer buffer);
 
+    [DllImport("libc")]
+    private static extern int posix_fadvise(int fd, long offset, long length, int advice);
+
+    /// <summary>Drops a file's clean pages from memory, so that the next read comes from the disk. Pages that somebody maps stay.</summary>
+    public static void DropPages(int fd, long offset, long length) => _ = posix_fadvise(fd, offset, length, 4);
+
     /// <summary>0, or the errno.</summary>
     public static int SyncData(int fd) => fdatasync(fd) == 0 ? 0 : Marshal.GetLastPInvokeError();
 

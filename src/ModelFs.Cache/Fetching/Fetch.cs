@@ -223,7 +223,7 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
             int n = await body.ReadAsync(buffer.AsMemory(filled, length - filled), cancellation).ConfigureAwait(false);
             if (n == 0)
                 return End(target, filled);
-            owner.Resources.Metrics.AddOrigin(n);
+            owner.Fetched(n);
             filled += n;
             // The end of the object is handed out only when the body ends there too.
             if (filled < length || !isLast)
@@ -256,7 +256,7 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
                 int n = await body.ReadAsync(scratch.AsMemory(0, Math.Min(count, scratch.Length)), cancellation).ConfigureAwait(false);
                 if (n == 0)
                     return Short;
-                owner.Resources.Metrics.AddOrigin(n);
+                owner.Fetched(n);
                 count -= n;
             }
 

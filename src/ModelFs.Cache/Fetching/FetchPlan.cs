@@ -65,7 +65,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     /// <summary>[locked] Starts what is missing in the window after a reader, once less than half of the window is on its way.</summary>
     public void Ahead(int from, int window)
     {
-        if (owner.Resources.Health.Fault is not null)
+        if (owner.StoringFault is not null)
             window = Math.Min(window, UnstoredAhead / 4);
         int end = (int)Math.Min(map.Count, (long)from + window);
         int block = from;
@@ -230,7 +230,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     /// <summary>Holds a stream back while its blocks cannot be stored and no reader is near. False when nobody comes for them.</summary>
     public async ValueTask<bool> MayGoOnAsync(int block, CancellationToken cancellation)
     {
-        while (owner.Resources.Health.Fault is not null)
+        while (owner.StoringFault is not null)
         {
             Task moved;
             lock (gate)

@@ -65,7 +65,7 @@ internal struct IndexValue
     /// <summary>Objects: minutes since 1970.</summary>
     public uint LastUse;
 
-    /// <summary>Objects: <see cref="ObjectFlags"/> below, the number of pins in the upper 16 bits.</summary>
+    /// <summary>Objects: <see cref="ObjectFlags"/>.</summary>
     public uint Flags;
 
     /// <summary>CRC32C over key and value, so that what a damaged page holds reads as absent.</summary>

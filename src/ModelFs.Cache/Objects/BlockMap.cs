@@ -1,3 +1,5 @@
+using ModelFs.Cache.Index;
+
 namespace ModelFs.Cache.Objects;
 
 internal enum BlockState : byte
@@ -53,6 +55,20 @@ internal sealed class BlockMap
             bool hasLast = this[Count - 1] != BlockState.Missing;
             return (long)PresentCount * BlockSize - (hasLast ? (long)Count * BlockSize - Size : 0);
         }
+    }
+
+    public IndexedObject Snapshot(ObjectRecord record)
+    {
+        int count = Size < 0 ? 0 : Count;
+        bool[] present = new bool[count];
+        ulong[] sums = new ulong[count];
+        for (int i = 0; i < count; i++)
+        {
+            present[i] = this[i] != BlockState.Missing;
+            sums[i] = present[i] ? checksums[i] : 0;
+        }
+
+        return new IndexedObject(record, present, sums);
     }
 
     public bool IsVerified(int first, int last)

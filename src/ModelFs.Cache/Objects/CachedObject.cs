@@ -1,6 +1,7 @@
 using ModelFs.Cache.Disk;
 using ModelFs.Cache.Fetching;
 using ModelFs.Cache.Index;
+using ModelFs.Cache.Space;
 
 namespace ModelFs.Cache.Objects;
 
@@ -33,6 +34,7 @@ internal sealed class CachedObject
         Descriptor = descriptor;
         Source = source;
         Resources = resources;
+        Account = resources.Accounts.Of(descriptor.Owner);
         plan = new FetchPlan(this, map, gate);
         Disk = new ObjectDisk(this, map, gate);
         reader = new ObjectReader(this, map, plan, gate);
@@ -48,6 +50,12 @@ internal sealed class CachedObject
     public string Name => Descriptor.Name;
 
     public CacheResources Resources { get; }
+
+    /// <summary>Its registry's.</summary>
+    public Account Account { get; }
+
+    /// <summary>Why its blocks find no place on the disk just now, or null.</summary>
+    public string? StoringFault => Resources.Health.Fault ?? Account.Health.Fault;
 
     public ObjectDisk Disk { get; }
 
@@ -146,6 +154,16 @@ internal sealed class CachedObject
     /// <summary>Its content is known not to be what the registry promised.</summary>
     public void Quarantine() => sealing.Quarantine();
 
+    /// <summary>Its content was right once and is not any more, though each block matches its checksum: its files go, and readers get EIO until a restart.</summary>
+    public void Disprove()
+    {
+        Quarantine();
+        Resources.Quarantine[Key] = true;
+        Resources.Metrics.AddQuarantined();
+        Resources.Space.Remove(Key, isOpen: true);
+        _ = Resources.Index.RemoveAsync(Key);
+    }
+
     public bool TryRead(long offset, Span<byte> destination, out int count)
     {
         count = 0;
@@ -178,9 +196,16 @@ internal sealed class CachedObject
         completion.BeginAfter(hint.Run);
     }
 
+    public void Fetched(int bytes)
+    {
+        Resources.Metrics.AddOrigin(bytes);
+        Account.AddOrigin(bytes);
+    }
+
     public void Used(int bytes)
     {
         Resources.Metrics.AddServed(bytes);
+        Account.AddServed(bytes);
         Volatile.Write(ref lastUse, Resources.Now);
     }
 
@@ -222,6 +247,13 @@ internal sealed class CachedObject
             indexedUse = LastUse;
             _ = Resources.Index.PutAsync(Key, Record(), blocks);
         }
+    }
+
+    /// <summary>What the disk should hold, for whoever compares.</summary>
+    public IndexedObject Snapshot()
+    {
+        lock (gate)
+            return map.Snapshot(Record());
     }
 
     public ObjectRecord Record()

@@ -23,7 +23,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
     public void BeginAfter(long run)
     {
         if (run == 0 || map.Size < 0 || run < Math.Min(EagerRun, map.Size / 4) || map.IsComplete || IsRunning
-            || map.Size > Resources.Options.MaxBytes / 2 || Resources.Health.Fault is not null)
+            || map.Size > Resources.Options.MaxBytes / 2 || map.Size > owner.Account.Limits.MaxBytes / 2 || owner.StoringFault is not null)
         {
             return;
         }
@@ -60,7 +60,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
                 return new CacheRead(0, errno);
 
             // Blocks that found no place are dropped for others and would be fetched again, for ever.
-            if (map.PresentCount > present || Resources.Health.Fault is null)
+            if (map.PresentCount > present || owner.StoringFault is null)
                 fruitless = 0;
             else if (isFetch)
                 fruitless++;

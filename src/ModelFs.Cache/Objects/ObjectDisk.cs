@@ -34,13 +34,10 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     public bool TryWrite(InflightBlock block, ReadOnlySpan<byte> data)
     {
         ulong checksum = BlockChecksum.Compute(data);
-        if (Resources.Health.TryBegin() is not { } attempt)
+        if (Resources.Health.TryBegin() is not { } attempt || owner.Account.Health.TryBegin() is not { } share)
             return false;
-        if (!Resources.Space.Admit(data.Length))
-        {
-            Resources.Health.Full(Resources.Space.WhyFull);
+        if (!Resources.Space.Admit(data.Length, owner.Account, Resources.Health))
             return false;
-        }
 
         try
         {
@@ -58,7 +55,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
             return false;
         }
 
-        Resources.Catalog.Add(owner.Key, owner.Generation, (data.Length + 4095) & ~4095, Resources.Now);
+        Resources.Catalog.Add(owner.Key, owner.Generation, (data.Length + 4095) & ~4095, Resources.Now, owner.Account);
         lock (gate)
         {
             map.Set(block.Number, BlockState.Verified, checksum);
@@ -66,6 +63,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         }
 
         Resources.Health.Succeeded(attempt);
+        owner.Account.Health.Succeeded(share);
         return true;
     }
 
@@ -142,6 +140,9 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         return true;
     }
 
+    /// <summary>Whether a block is what it was, read anew; also when it is not there any more.</summary>
+    public bool IsRight(int block) => Verify(block) || map[block] == BlockState.Missing;
+
     /// <summary>What <see cref="Verify"/> has just read on this thread.</summary>
     public static ReadOnlySpan<byte> Verified(int length) => scratch.AsSpan(0, length);
 
@@ -198,6 +199,8 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
             file?.Dispose();
             file = null;
         }
+
+        Resources.Space.Closed(owner.Key);
     }
 
     private static bool CopyFromScratch(int within, Span<byte> target)

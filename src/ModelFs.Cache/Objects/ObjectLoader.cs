@@ -87,7 +87,7 @@ internal static class ObjectLoader
 
         var file = target.Disk.File!.Stamp();
         resources.Catalog.Set(
-            target.Key, new Catalog.Entry(file.Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), target.LastUse, target.Generation, target.IsSealed));
+            target.Key, new Catalog.Entry(file.Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), target.LastUse, target.Generation, target.IsSealed, target.Account));
     }
 
     /// <summary>Nothing to fetch and nothing to store; only the digest can be wrong.</summary>

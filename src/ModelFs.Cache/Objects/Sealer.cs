@@ -66,7 +66,7 @@ internal sealed class Sealer(CachedObject owner, BlockMap map, PrefixHash? hash)
             string path = Resources.Paths.Of(owner.Key);
             var sidecar = new Sidecar(owner.Key, map.Size, expected, map.Checksums());
             sidecar.Write(path);
-            Resources.Catalog.Set(owner.Key, new Catalog.Entry(owner.Disk.File!.Stamp().Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), owner.LastUse, owner.Generation, true));
+            Resources.Catalog.Set(owner.Key, new Catalog.Entry(owner.Disk.File!.Stamp().Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), owner.LastUse, owner.Generation, true, owner.Account));
         }
 
         Log.Sealed(Resources.Log, owner.Name, map.Size);
@@ -88,7 +88,7 @@ internal sealed class Sealer(CachedObject owner, BlockMap map, PrefixHash? hash)
         Resources.Quarantine[owner.Key] = true;
         Resources.Metrics.AddQuarantined();
         Log.Quarantined(Resources.Log, owner.Name, owner.Descriptor.Owner, Convert.ToHexStringLower(owner.Descriptor.Sha256.Span), Convert.ToHexStringLower(actual));
-        Resources.Space.Remove(owner.Key);
+        Resources.Space.Remove(owner.Key, isOpen: true);
         _ = Resources.Index.RemoveAsync(owner.Key);
     }
 }

@@ -1,7 +1,7 @@
 namespace ModelFs.Cache.Space;
 
 /// <summary>What each object takes on disk and when it was last used: the account, and the order of eviction.</summary>
-/// <remarks>A view, made anew at each start from what the disk and the index say. About 70 bytes an object.</remarks>
+/// <remarks>A view, made anew at each start from what the disk and the index say. About 80 bytes an object.</remarks>
 internal sealed class Catalog
 {
     private readonly Dictionary<ObjectKey, Entry> entries = [];
@@ -40,32 +40,22 @@ internal sealed class Catalog
     public void Set(ObjectKey key, Entry entry)
     {
         lock (gate)
-        {
-            Forget(key);
-            entries.Add(key, entry);
-            bytes += entry.Bytes;
-            sealedCount += entry.Sealed ? 1 : 0;
-        }
+            Put(key, entry);
     }
 
-    public void Add(ObjectKey key, uint generation, long size, long now)
+    public void Add(ObjectKey key, uint generation, long size, long now, Account account)
+    {
+        lock (gate)
+            Put(key, entries.TryGetValue(key, out var entry) ? entry with { Bytes = entry.Bytes + size } : new Entry(size, now, generation, false, account));
+    }
+
+    /// <summary>It is used, and whoever uses it knows whose it is.</summary>
+    public void Touch(ObjectKey key, long now, Account account)
     {
         lock (gate)
         {
             if (entries.TryGetValue(key, out var entry))
-                entries[key] = entry with { Bytes = entry.Bytes + size };
-            else
-                entries.Add(key, new Entry(size, now, generation, false));
-            bytes += size;
-        }
-    }
-
-    public void Touch(ObjectKey key, long now)
-    {
-        lock (gate)
-        {
-            if (entries.TryGetValue(key, out var entry))
-                entries[key] = entry with { LastUse = now };
+                Put(key, entry with { LastUse = now, Account = account });
         }
     }
 
@@ -75,24 +65,25 @@ internal sealed class Catalog
             return Forget(key);
     }
 
-    /// <summary>The objects that were used longest ago, oldest first.</summary>
-    public List<ObjectKey> Oldest(int count)
+    public Entry? Find(ObjectKey key)
+    {
+        lock (gate)
+            return entries.TryGetValue(key, out var entry) ? entry : null;
+    }
+
+    /// <summary>What it holds of the objects that are asked for.</summary>
+    public List<(ObjectKey Key, Entry Entry)> Select(Func<ObjectKey, Entry, bool> wanted)
     {
         lock (gate)
         {
-            var newestFirst = new PriorityQueue<ObjectKey, long>(count + 1);
+            var selected = new List<(ObjectKey, Entry)>();
             foreach (var (key, entry) in entries)
             {
-                newestFirst.Enqueue(key, -entry.LastUse);
-                if (newestFirst.Count > count)
-                    newestFirst.Dequeue();
+                if (wanted(key, entry))
+                    selected.Add((key, entry));
             }
 
-            var oldest = new List<ObjectKey>(newestFirst.Count);
-            while (newestFirst.TryDequeue(out var key, out _))
-                oldest.Add(key);
-            oldest.Reverse();
-            return oldest;
+            return selected;
         }
     }
 
@@ -100,11 +91,38 @@ internal sealed class Catalog
     {
         if (!entries.Remove(key, out var entry))
             return null;
-        bytes -= entry.Bytes;
+        Volatile.Write(ref bytes, bytes - entry.Bytes);
         sealedCount -= entry.Sealed ? 1 : 0;
+        Charge(entry, -1);
         return entry;
     }
 
+    /// <summary>The sum moves in one step: whoever looks at it without the lock to see whether there is room never finds too much.</summary>
+    private void Put(ObjectKey key, in Entry entry)
+    {
+        bool isKnown = entries.TryGetValue(key, out var former);
+        entries[key] = entry;
+        Volatile.Write(ref bytes, bytes + entry.Bytes - former.Bytes);
+        sealedCount += (entry.Sealed ? 1 : 0) - (former.Sealed ? 1 : 0);
+        if (isKnown && former.Account == entry.Account)
+        {
+            entry.Account.Bytes += entry.Bytes - former.Bytes;
+            entry.Account.Sealed += (entry.Sealed ? 1 : 0) - (former.Sealed ? 1 : 0);
+            return;
+        }
+
+        if (isKnown)
+            Charge(former, -1);
+        Charge(entry, 1);
+    }
+
+    private static void Charge(in Entry entry, int sign)
+    {
+        entry.Account.Bytes += sign * entry.Bytes;
+        entry.Account.Objects += sign;
+        entry.Account.Sealed += entry.Sealed ? sign : 0;
+    }
+
     /// <param name="LastUse">Milliseconds since 1970.</param>
-    public readonly record struct Entry(long Bytes, long LastUse, uint Generation, bool Sealed);
+    public readonly record struct Entry(long Bytes, long LastUse, uint Generation, bool Sealed, Account Account);
 }

@@ -1,14 +1,14 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using ModelFs.Cache.Disk;
 using ModelFs.Cache.Objects;
 
 namespace ModelFs.Cache.Space;
 
-/// <summary>The limits: bytes of our own, and bytes of the filesystem left free. Makes room by unlinking the object used longest ago.</summary>
-internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPaths paths, Metrics metrics, ILogger log)
+/// <summary>The limits: bytes of our own, bytes of each registry, and bytes of the filesystem left free. Makes room by unlinking objects.</summary>
+/// <remarks>Only an object that nobody has open goes, so nobody reads on in a file whose name is gone; what is open or pinned stays, whatever the limits say.</remarks>
+internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts accounts, Pins pins, ObjectPaths paths, Metrics metrics, TimeProvider time, ILogger log)
 {
-    private const int Candidates = 64;
-
     /// <summary>Room made beyond what is needed, so that the next blocks need not look for victims again: a 64th, at most 256 MiB.</summary>
     private readonly int slack = (int)Math.Min(options.MaxBytes / 64, 256 << 20);
 
@@ -16,9 +16,11 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPat
     private readonly long limit = options.MaxBytes - Math.Min(options.MaxBytes / 64, 16 << 20);
 
     private readonly Lock evicting = new();
+    private readonly ConcurrentDictionary<ObjectKey, long> unlinked = new();
     private long free = long.MaxValue;
     private long indexBytes;
     private long metadataBytes;
+    private long unlinkedBytes;
 
     /// <summary>Takes an object out of use, so that nobody opens its file while it is removed. False when somebody has it open.</summary>
     public Func<ObjectKey, bool>? Claim { get; set; }
@@ -26,9 +28,17 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPat
     /// <summary>Ends what <see cref="Claim"/> began.</summary>
     public Action<ObjectKey>? Released { get; set; }
 
-    public long UsedBytes => catalog.Bytes + Volatile.Read(ref indexBytes) + Volatile.Read(ref metadataBytes);
+    /// <summary>The objects that are open.</summary>
+    public Func<HashSet<ObjectKey>>? Open { get; set; }
 
-    public string WhyFull { get; private set; } = "";
+    public long UsedBytes => catalog.Bytes + IndexBytes + MetadataBytes + Volatile.Read(ref unlinkedBytes);
+
+    public long IndexBytes => Volatile.Read(ref indexBytes);
+
+    public long MetadataBytes => Volatile.Read(ref metadataBytes);
+
+    /// <summary>Of the filesystem, when it was last asked, less what was written since.</summary>
+    public long FreeBytes => Volatile.Read(ref free);
 
     public void SetIndexBytes(long bytes) => Volatile.Write(ref indexBytes, bytes);
 
@@ -48,16 +58,22 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPat
         }
     }
 
-    /// <summary>Makes room for a block. False when nothing more may go.</summary>
-    public bool Admit(int bytes)
+    /// <summary>Makes room for a block. False when nothing more may go: the fault is the cache's, or the account's alone.</summary>
+    public bool Admit(int bytes, Account account, StoreHealth health)
     {
-        if (IsOver(bytes))
-            MakeRoom(bytes);
+        if (IsOver(bytes) || IsOver(account, bytes))
+            MakeRoom(bytes, account);
+        if (IsOver(account, bytes))
+        {
+            account.Health.Full($"the budget of {account.Limits.MaxBytes} bytes of {account.Owner} is reached and everything of it is open or pinned");
+            return false;
+        }
+
         if (IsOver(bytes))
         {
-            WhyFull = UsedBytes + bytes > limit
-                ? $"the limit of {options.MaxBytes} bytes is reached and everything is open"
-                : $"less than {options.MinFreeBytes} bytes are free and everything is open";
+            health.Full(UsedBytes + bytes > limit
+                ? $"the limit of {options.MaxBytes} bytes is reached and everything is open or pinned"
+                : $"less than {options.MinFreeBytes} bytes are free and everything is open or pinned");
             return false;
         }
 
@@ -66,44 +82,85 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPat
     }
 
     /// <summary>Evicts until the limits hold, or nothing more may go.</summary>
-    public void MakeRoom(int bytes = 0)
+    public void MakeRoom(int bytes = 0, Account? account = null)
     {
         lock (evicting)
         {
-            if (!IsOver(bytes))
+            if (!IsOver(bytes) && accounts.All.All(a => !IsOver(a, a == account ? bytes : 0) && a.Limits.MaxAge is null))
                 return;
-            int count = 0;
-            long before = catalog.Bytes;
-            bool isFresh = false;
-            var oldest = new Queue<ObjectKey>();
-            while (IsOver(bytes + slack))
+            var tried = new HashSet<ObjectKey>();
+            var (count, freed) = (0, 0L);
+            while (Plan(bytes, slack, account, tried) is { Victims.Count: > 0 } plan)
             {
-                if (oldest.Count == 0)
+                foreach (var victim in plan.Victims)
                 {
-                    if (isFresh)
-                        break;
-                    oldest = new Queue<ObjectKey>(catalog.Oldest(Candidates));
-                    isFresh = true;
-                }
-
-                if (oldest.TryDequeue(out var key) && TryEvict(key))
-                {
+                    tried.Add(victim.Key);
+                    if (!TryEvict(victim.Key))
+                        continue;
                     count++;
-                    isFresh = false;
+                    freed += victim.Bytes;
                 }
             }
 
             if (count > 0)
-                Log.Evicted(log, count, before - catalog.Bytes);
+                Log.Evicted(log, count, freed);
+        }
+    }
+
+    /// <summary>What the limits want to go just now.</summary>
+    public EvictionPlan Plan(int bytes, int slack, Account? growing, HashSet<ObjectKey>? tried = null)
+    {
+        var plan = NewPlan(tried);
+        plan.ApplyShares(accounts.All, growing, bytes);
+        // Of what gives way for a registry's own limits, all comes back to the cache.
+        long excess = UsedBytes + bytes - plan.Bytes > limit ? UsedBytes + bytes + slack - limit : 0;
+        long shortfall = FreeBytes + plan.Bytes - bytes < options.MinFreeBytes ? options.MinFreeBytes - FreeBytes + bytes + slack : 0;
+        if (Math.Max(excess, shortfall) - plan.Bytes is > 0 and var needed)
+            plan.ChooseOldest(needed, excess >= shortfall ? EvictionReason.CacheLimit : EvictionReason.FreeSpace, static (_, _) => true);
+        return plan;
+    }
+
+    /// <summary>A plan without victims yet: neither open nor pinned objects will be among them.</summary>
+    public EvictionPlan NewPlan(HashSet<ObjectKey>? tried = null)
+    {
+        var open = Open?.Invoke() ?? [];
+        return new EvictionPlan(
+            catalog, key => !open.Contains(key) && !pins.Contains(key) && tried?.Contains(key) != true, time.GetUtcNow().ToUnixTimeMilliseconds());
+    }
+
+    /// <summary>Removes what a plan says; what somebody has opened since stays.</summary>
+    /// <returns>What went.</returns>
+    public List<Victim> Evict(EvictionPlan plan)
+    {
+        lock (evicting)
+        {
+            var gone = plan.Victims.Where(victim => TryEvict(victim.Key)).ToList();
+            if (gone.Count > 0)
+                Log.Evicted(log, gone.Count, gone.Sum(victim => victim.Bytes));
+            return gone;
         }
     }
 
     /// <summary>Removes an object's files. The sidecar goes first: alone it would promise what is not there.</summary>
-    public void Remove(ObjectKey key)
+    /// <param name="isOpen">Its file is open here: the filesystem gets the bytes back with <see cref="Closed"/>.</param>
+    public void Remove(ObjectKey key, bool isOpen = false)
     {
         string path = paths.Of(key);
-        if (DurableFile.TryDelete(Sidecar.PathOf(path), log) && DurableFile.TryDelete(path, log) && catalog.Remove(key) is { } entry)
+        if (!DurableFile.TryDelete(Sidecar.PathOf(path), log) || !DurableFile.TryDelete(path, log) || catalog.Remove(key) is not { } entry)
+            return;
+        if (isOpen && unlinked.TryAdd(key, entry.Bytes))
+            Interlocked.Add(ref unlinkedBytes, entry.Bytes);
+        else
             Interlocked.Add(ref free, entry.Bytes);
+    }
+
+    /// <summary>The last descriptor of an object's file is closed.</summary>
+    public void Closed(ObjectKey key)
+    {
+        if (!unlinked.TryRemove(key, out long bytes))
+            return;
+        Interlocked.Add(ref unlinkedBytes, -bytes);
+        Interlocked.Add(ref free, bytes);
     }
 
     private bool TryEvict(ObjectKey key)
@@ -112,9 +169,13 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPat
             return false;
         try
         {
+            if (pins.Contains(key))
+                return false;
             Remove(key);
+            if (catalog.Contains(key))
+                return false;
             metrics.AddEviction();
-            return !catalog.Contains(key);
+            return true;
         }
         finally
         {
@@ -122,5 +183,7 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, ObjectPat
         }
     }
 
-    private bool IsOver(int bytes) => UsedBytes + bytes > limit || Volatile.Read(ref free) - bytes < options.MinFreeBytes;
+    private bool IsOver(int bytes) => UsedBytes + bytes > limit || FreeBytes - bytes < options.MinFreeBytes;
+
+    private static bool IsOver(Account account, int bytes) => account.Limits.MaxBytes is { } most && account.Bytes + bytes > most;
 }

@@ -8,7 +8,8 @@ namespace ModelFs.Cache.Space;
 internal static class Survey
 {
     /// <param name="claim">Reserves an object for removal; false while it is loaded.</param>
-    public static void Run(CacheResources resources, Func<ObjectKey, bool> claim, Action<ObjectKey> release)
+    /// <param name="owners">Whose an object is, as far as its name is known.</param>
+    public static void Run(CacheResources resources, IReadOnlyDictionary<ObjectKey, Account> owners, Func<ObjectKey, bool> claim, Action<ObjectKey> release)
     {
         if (!Directory.Exists(resources.Paths.Root))
             return;
@@ -20,7 +21,7 @@ internal static class Survey
                 continue;
             try
             {
-                Look(resources, key, path);
+                Look(resources, owners, key, path);
             }
             finally
             {
@@ -32,7 +33,7 @@ internal static class Survey
     /// <summary>Bytes that the files below a directory take.</summary>
     public static long AllocatedBytes(string directory) => Directory.Exists(directory) ? Files(directory).Sum(Linux.AllocatedBytes) : 0;
 
-    private static void Look(CacheResources resources, ObjectKey key, string path)
+    private static void Look(CacheResources resources, IReadOnlyDictionary<ObjectKey, Account> owners, ObjectKey key, string path)
     {
         string objectPath = resources.Paths.Of(key);
         string sidecar = Sidecar.PathOf(objectPath);
@@ -54,7 +55,7 @@ internal static class Survey
 
         long lastUse = record is { } known ? known.LastUse * 60_000L : new DateTimeOffset(File.GetLastWriteTimeUtc(path)).ToUnixTimeMilliseconds();
         long bytes = Linux.AllocatedBytes(path) + (isSealed ? Linux.AllocatedBytes(sidecar) : 0);
-        resources.Catalog.Set(key, new Catalog.Entry(bytes, lastUse, record?.Generation ?? 0, isSealed));
+        resources.Catalog.Set(key, new Catalog.Entry(bytes, lastUse, record?.Generation ?? 0, isSealed, owners.GetValueOrDefault(key) ?? resources.Accounts.Of("")));
     }
 
     private static FileSystemEnumerable<string> Files(string directory) =>

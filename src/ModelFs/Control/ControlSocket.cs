@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
+using ModelFs.Cache;
 using ModelFs.Configuration;
 
 namespace ModelFs.Control;
@@ -63,7 +64,7 @@ internal static class ControlSocket
     public static Socket Bind(ModelFsOptions options, string mountPoint)
     {
         var path = PathFor(options);
-        Directory.CreateDirectory(options.Cache);
+        PrivateDirectory.Create(options.Cache);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.Delete(path);
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ModelFs.Cache;
 
 namespace ModelFs.Hosting;
 
@@ -23,7 +24,7 @@ internal static class DetachedProcess
         Executable executable, IEnumerable<string> arguments, string logFile, Action<string> warn, CancellationToken cancellation)
     {
         // Mostly the cache directory, which is its owner's alone.
-        Directory.CreateDirectory(Path.GetDirectoryName(logFile)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        PrivateDirectory.Create(Path.GetDirectoryName(logFile)!);
         string[] command = ["-c", Script, logFile, executable.FileName, .. executable.FirstArguments, .. arguments];
         var start = new ProcessStartInfo("/bin/sh", command) { UseShellExecute = false, RedirectStandardOutput = true };
         using var child = Process.Start(start)!;

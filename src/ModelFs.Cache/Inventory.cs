@@ -1,0 +1,152 @@
+using System.Threading.Channels;
+using ModelFs.Cache.Objects;
+using ModelFs.Cache.Space;
+
+namespace ModelFs.Cache;
+
+/// <summary>What lies in the cache, under the names that people know: looked at, evicted, verified and pinned.</summary>
+/// <remarks>A path is <c>MLFLOW</c>, <c>MLFLOW/iris</c>, <c>MLFLOW/iris/2</c> and so on; it means all that lies below it too. Everything waits for the survey of a cache that was just opened.</remarks>
+public sealed class Inventory
+{
+    private readonly BlockCache cache;
+    private readonly CacheResources resources;
+
+    internal Inventory(BlockCache cache) => (this.cache, resources) = (cache, cache.Resources);
+
+    public IReadOnlyList<Pin> Pins => resources.Pins.All;
+
+    public Task<CacheInventory> SumUpAsync(CancellationToken cancellation) => RunAsync(SumUp, cancellation);
+
+    /// <summary>The objects at a path, or all; in no order.</summary>
+    public Task<IReadOnlyList<StoredObject>> ListAsync(string? path, CancellationToken cancellation) => RunAsync(() => List(path), cancellation);
+
+    /// <summary>Removes what is neither open nor pinned.</summary>
+    public Task<EvictionResult> EvictAsync(EvictionRequest request, CancellationToken cancellation) => RunAsync(() => Evict(request), cancellation);
+
+    /// <summary>Reads what lies at a path, or all, from the disk again and drops what is wrong: it is fetched again when somebody reads it.</summary>
+    /// <returns>A report a file, and others on the way through large ones.</returns>
+    public IAsyncEnumerable<ScrubReport> ScrubAsync(string? path, CancellationToken cancellation)
+    {
+        var reports = Channel.CreateBounded<ScrubReport>(16);
+        _ = RunAsync(() =>
+        {
+            Exception? fault = null;
+            try
+            {
+                var objects = List(path).DistinctBy(o => o.Key).ToList();
+                new Scrub(cache, objects, report => reports.Writer.WriteAsync(report, cancellation).AsTask().GetAwaiter().GetResult(), cancellation).Run();
+            }
+            catch (Exception e)
+            {
+                fault = e;
+            }
+
+            reports.Writer.Complete(fault);
+            return true;
+        }, cancellation).ContinueWith(t => reports.Writer.TryComplete(t.Exception?.InnerException), CancellationToken.None, TaskContinuationOptions.NotOnRanToCompletion, TaskScheduler.Default);
+        return reports.Reader.ReadAllAsync(cancellation);
+    }
+
+    /// <summary>Sets pins and takes others away, all or none. Objects that are not here yet are kept once they come.</summary>
+    /// <returns>False when it was so already.</returns>
+    /// <exception cref="IOException">The disk refuses; all is as before.</exception>
+    public Task<bool> PinAsync(IReadOnlyList<Pin> set, IReadOnlyList<Pin> remove, CancellationToken cancellation) => RunAsync(() =>
+    {
+        var changes = remove.ToDictionary(pin => pin.Id, _ => (Pin?)null, StringComparer.Ordinal);
+        foreach (var pin in set)
+            changes[pin.Id] = pin;
+        return resources.Pins.Change(changes);
+    }, cancellation);
+
+    private CacheInventory SumUp()
+    {
+        var objects = resources.Catalog.Select(static (_, _) => true);
+        var open = cache.OpenKeys();
+        var (pinned, held) = (objects.Where(o => resources.Pins.Contains(o.Key)).ToList(), objects.Where(o => open.Contains(o.Key)).ToList());
+        var space = resources.Space;
+        return new CacheInventory(
+            resources.Options.Directory,
+            space.UsedBytes,
+            resources.Options.MaxBytes,
+            space.FreeBytes,
+            resources.Options.MinFreeBytes,
+            resources.Catalog.Bytes,
+            space.IndexBytes,
+            space.MetadataBytes,
+            objects.Count,
+            resources.Catalog.SealedCount,
+            objects.Count == 0 ? null : Time(objects.Min(o => o.Entry.LastUse)),
+            objects.Count == 0 ? null : Time(objects.Max(o => o.Entry.LastUse)),
+            pinned.Count,
+            pinned.Sum(o => o.Entry.Bytes),
+            held.Count,
+            held.Sum(o => o.Entry.Bytes),
+            resources.Totals.Since,
+            [.. resources.Accounts.All.Where(a => a.Owner.Length > 0 || a.Objects > 0).OrderBy(a => a.Owner, StringComparer.Ordinal).Select(Share)],
+            resources.Health.Fault);
+    }
+
+    private OwnerShare Share(Account account)
+    {
+        var totals = resources.Totals.Of(account);
+        return new OwnerShare(
+            account.Owner, account.Bytes, account.Objects, account.Sealed, account.Limits.MaxBytes, account.Limits.MaxAge, totals.Origin, totals.Served, account.Health.Fault);
+    }
+
+    private IReadOnlyList<StoredObject> List(string? path)
+    {
+        resources.Labels.Flush();
+        var named = new HashSet<ObjectKey>();
+        var open = cache.OpenKeys();
+        var listed = new List<StoredObject>();
+        foreach (var label in resources.Labels.Read(label => IsAt(label.Path, path)))
+        {
+            if (resources.Catalog.Find(label.Key) is not { } entry)
+                continue;
+            named.Add(label.Key);
+            listed.Add(Describe(label.Key, label.Owner, label.Path, entry));
+        }
+
+        if (path is null)
+        {
+            foreach (var (key, entry) in resources.Catalog.Select((key, _) => !named.Contains(key)))
+                listed.Add(Describe(key, entry.Account.Owner, key.ToString(), entry));
+        }
+
+        return [.. listed.DistinctBy(o => (o.Key, o.Path))];
+
+        StoredObject Describe(ObjectKey key, string owner, string name, in Catalog.Entry entry) =>
+            new(key, owner, name, entry.Bytes, entry.Sealed, Time(entry.LastUse), resources.Pins.Contains(key), open.Contains(key));
+    }
+
+    private EvictionResult Evict(EvictionRequest request)
+    {
+        var objects = List(request.Path).DistinctBy(o => o.Key).ToDictionary(o => o.Key);
+        var plan = request is { All: false, ToBytes: null, OlderThan: null } ? resources.Space.Plan(0, 0, null) : resources.Space.NewPlan();
+        if (request.OlderThan is { } age)
+            plan.ChooseOlder(age, (key, _) => objects.ContainsKey(key));
+        long used = request.Path is null ? resources.Space.UsedBytes : objects.Values.Sum(o => o.Bytes);
+        if (request.ToBytes is { } most && used - plan.Bytes > most)
+            plan.ChooseOldest(used - plan.Bytes - most, EvictionReason.Size, (key, _) => objects.ContainsKey(key));
+        if (request.All)
+            plan.ChooseOldest(long.MaxValue, EvictionReason.Cleared, (key, _) => objects.ContainsKey(key));
+        var gone = request.DryRun ? plan.Victims : resources.Space.Evict(plan);
+        return new EvictionResult(
+            [.. gone.Select(v => new EvictedObject(objects.TryGetValue(v.Key, out var known) ? known.Path : v.Key.ToString(), v.Bytes, Time(v.LastUse), v.Reason))],
+            objects.Values.Count(o => o.Open),
+            objects.Values.Count(o => o is { Pinned: true, Open: false }),
+            used - gone.Sum(v => v.Bytes));
+    }
+
+    private static bool IsAt(string path, string? place) =>
+        place is null || (path.StartsWith(place, StringComparison.Ordinal) && (path.Length == place.Length || path[place.Length] == '/'));
+
+    private static DateTimeOffset Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
+
+    /// <summary>On a thread of its own: an answer may take a disk minutes, and no reader waits for it.</summary>
+    private async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellation)
+    {
+        await cache.Surveyed.WaitAsync(cancellation).ConfigureAwait(false);
+        return await Task.Factory.StartNew(work, cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
+    }
+}

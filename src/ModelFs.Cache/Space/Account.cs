@@ -1,0 +1,45 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+
+namespace ModelFs.Cache.Space;
+
+/// <summary>One registry's share of the cache: what it takes, what it may take, and what it brought.</summary>
+/// <remarks>Bytes and objects are kept by the <see cref="Catalog"/>, under its lock.</remarks>
+internal sealed class Account(string owner, OwnerLimits limits, StoreHealth health)
+{
+    private long origin;
+    private long served;
+
+    /// <summary>The registry's name; empty for objects of which nobody knows whose they are.</summary>
+    public string Owner => owner;
+
+    public OwnerLimits Limits => limits;
+
+    /// <summary>Whether its objects find room in its share just now.</summary>
+    public StoreHealth Health => health;
+
+    public long Bytes { get; set; }
+
+    public int Objects { get; set; }
+
+    public int Sealed { get; set; }
+
+    public long OriginBytes => Volatile.Read(ref origin);
+
+    public long ServedBytes => Volatile.Read(ref served);
+
+    public void AddOrigin(long bytes) => Interlocked.Add(ref origin, bytes);
+
+    public void AddServed(long bytes) => Interlocked.Add(ref served, bytes);
+}
+
+/// <summary>The accounts, by registry.</summary>
+internal sealed class Accounts(IReadOnlyDictionary<string, OwnerLimits> limits, ILogger log, TimeProvider time)
+{
+    private readonly ConcurrentDictionary<string, Account> byOwner = new(StringComparer.Ordinal);
+
+    public IEnumerable<Account> All => byOwner.Values;
+
+    public Account Of(string owner) => byOwner.GetOrAdd(
+        owner, static (name, all) => new Account(name, all.limits.GetValueOrDefault(name, OwnerLimits.None), new StoreHealth(all.log, all.time)), (limits, log, time));
+}

@@ -1,0 +1,68 @@
+namespace ModelFs.Cache.Space;
+
+/// <summary>An object that has to go, and why.</summary>
+internal readonly record struct Victim(ObjectKey Key, long Bytes, long LastUse, EvictionReason Reason);
+
+/// <summary>Which objects go, in which order: what is too old for its registry, then what is over its registry's budget, then what was used longest ago.</summary>
+/// <param name="mayGo">Whether an object may go at all: neither open nor pinned.</param>
+internal sealed class EvictionPlan(Catalog catalog, Func<ObjectKey, bool> mayGo, long now)
+{
+    /// <summary>Room made in a registry's budget beyond what is needed: a 64th, so that the next blocks need not look for victims again.</summary>
+    private static readonly Func<long, long> slackOf = budget => budget / 64;
+
+    private readonly List<Victim> victims = [];
+    private readonly HashSet<ObjectKey> chosen = [];
+
+    public IReadOnlyList<Victim> Victims => victims;
+
+    /// <summary>Bytes of all victims.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>By the limits of registries.</summary>
+    /// <param name="growing">The account that is about to grow, if any.</param>
+    public void ApplyShares(IEnumerable<Account> accounts, Account? growing = null, int growth = 0)
+    {
+        foreach (var account in accounts)
+        {
+            var (budget, age) = (account.Limits.MaxBytes, account.Limits.MaxAge);
+            long more = account == growing ? growth : 0;
+            long excess = budget is { } most && account.Bytes + more > most ? account.Bytes + more + slackOf(most) - most : 0;
+            if (age is { } oldest)
+                excess -= ChooseOlder(oldest, (_, entry) => entry.Account == account);
+            if (excess > 0)
+                ChooseOldest(excess, EvictionReason.RegistryBudget, (_, entry) => entry.Account == account);
+        }
+    }
+
+    /// <summary>What was not used for so long.</summary>
+    /// <returns>Bytes of them.</returns>
+    public long ChooseOlder(TimeSpan age, Func<ObjectKey, Catalog.Entry, bool> wanted)
+    {
+        long before = Bytes;
+        long limit = now - (long)age.TotalMilliseconds;
+        foreach (var (key, entry) in catalog.Select((key, entry) => entry.LastUse < limit && wanted(key, entry)).OrderBy(o => o.Entry.LastUse))
+            Choose(key, entry, EvictionReason.Age);
+        return Bytes - before;
+    }
+
+    /// <summary>What was used longest ago, until it makes so many bytes.</summary>
+    public void ChooseOldest(long needed, EvictionReason reason, Func<ObjectKey, Catalog.Entry, bool> wanted)
+    {
+        var oldestFirst = new PriorityQueue<(ObjectKey Key, Catalog.Entry Entry), long>(
+            catalog.Select((key, entry) => !chosen.Contains(key) && wanted(key, entry)).Select(o => (o, o.Entry.LastUse)));
+        while (needed > 0 && oldestFirst.TryDequeue(out var oldest, out _))
+        {
+            if (Choose(oldest.Key, oldest.Entry, reason))
+                needed -= oldest.Entry.Bytes;
+        }
+    }
+
+    private bool Choose(ObjectKey key, in Catalog.Entry entry, EvictionReason reason)
+    {
+        if (!mayGo(key) || !chosen.Add(key))
+            return false;
+        victims.Add(new Victim(key, entry.Bytes, entry.LastUse, reason));
+        Bytes += entry.Bytes;
+        return true;
+    }
+}

@@ -1,0 +1,105 @@
+using ModelFs.Cache.Crash;
+using ModelFs.Cache.Space;
+
+namespace ModelFs.Cache.Tests;
+
+public sealed class LabelTests
+{
+    [Fact]
+    public async Task Objects_are_listed_by_the_names_of_all_versions_that_share_them_also_after_a_restart()
+    {
+        await using var test = await TestCache.OpenAsync();
+        byte[] content = TestContent.Make("shared", 300_000);
+        var first = TestContent.Describe("shared", content) with { Owner = "MLFLOW", Name = "iris/1/model.pkl" };
+        await test.FillAsync(first, content);
+        await test.FillAsync(first with { Name = "iris/2/model.pkl" }, content);
+        await test.FillAsync(TestContent.Describe("other", content) with { Owner = "HF", Name = "a%2Fb/main/x" }, content);
+
+        for (int start = 0; start < 2; start++)
+        {
+            var all = await test.Cache.Inventory.ListAsync(null, CancellationToken.None);
+            Assert.Equal(["HF/a%2Fb/main/x", "MLFLOW/iris/1/model.pkl", "MLFLOW/iris/2/model.pkl"], all.Select(o => o.Path).Order(StringComparer.Ordinal));
+            Assert.Equal(2, all.DistinctBy(o => o.Key).Count());
+            Assert.All(all, o => Assert.True(o is { Sealed: true, Open: false, Pinned: false }));
+            Assert.All(all, o => Assert.InRange(o.Bytes, content.Length, content.Length + 8192));
+            Assert.Equal("MLFLOW/iris/2/model.pkl", Assert.Single(await test.Cache.Inventory.ListAsync("MLFLOW/iris/2", CancellationToken.None)).Path);
+            Assert.Empty(await test.Cache.Inventory.ListAsync("MLFLOW/iri", CancellationToken.None));
+            var shares = (await test.Cache.Inventory.SumUpAsync(CancellationToken.None)).Owners;
+            Assert.Equal(["HF", "MLFLOW"], shares.Select(s => s.Owner));
+            Assert.All(shares, s => Assert.Equal((1, 1), (s.Objects, s.Sealed)));
+            await test.ReopenAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Damaged_names_cost_names_and_never_bytes()
+    {
+        await using var test = await TestCache.OpenAsync();
+        byte[] content = TestContent.Make("content", 300_000);
+        string[] names = [.. Enumerable.Range(0, 20).Select(i => $"iris/{i}/model.pkl")];
+        foreach (string name in names)
+            await test.FillAsync(TestContent.Describe(name, content) with { Name = name }, content);
+        await test.CloseAsync();
+        string labels = Path.Combine(test.IndexDirectory, "labels");
+        byte[] bytes = File.ReadAllBytes(labels);
+        bytes[bytes.Length / 2] ^= 0x10;
+        File.WriteAllBytes(labels, [.. bytes[..^5], 1, 2, 3]);
+        await test.ReopenAsync();
+
+        var all = await test.Cache.Inventory.ListAsync(null, CancellationToken.None);
+        Assert.Equal(20, all.Count);
+        var unknown = all.Where(o => !o.Path.StartsWith("TEST/iris/", StringComparison.Ordinal)).ToList();
+        Assert.InRange(unknown.Count, 1, 2);
+        Assert.All(unknown, o => Assert.Equal((o.Key.ToString(), ""), (o.Path, o.Owner)));
+        Assert.Contains(test.Lines, line => line.Contains("LabelsDamaged", StringComparison.Ordinal));
+        foreach (string name in names)
+        {
+            var source = new TestSource(content);
+            using var handle = test.Cache.Open(TestContent.Describe(name, content) with { Name = name }, source);
+            await handle.ExpectAllAsync(content);
+            Assert.Empty(source.Requests);
+        }
+
+        Assert.All(await test.Cache.Inventory.ListAsync(null, CancellationToken.None), o => Assert.StartsWith("TEST/iris/", o.Path));
+    }
+
+    [Fact]
+    public async Task Names_of_objects_that_are_gone_are_dropped_from_the_file()
+    {
+        await using var test = new TestCache();
+        string path = Path.Combine(test.Root, "labels");
+        var labels = new Labels(path, test);
+        var key = TestContent.KeyOf("kept");
+        for (int i = 0; i < 10_000; i++)
+        {
+            labels.Note(i == 5000 ? key : TestContent.KeyOf($"{i}"), "MLFLOW", $"iris/{i}/model.pkl");
+            if (i % 1000 == 0)
+                labels.Flush();
+        }
+
+        labels.Flush();
+        labels.Compact(k => k == key, 1);
+
+        Assert.InRange(new FileInfo(path).Length, 1, 100);
+        Assert.Equal(new FileInfo(path).Length, labels.Bytes);
+        labels.Note(TestContent.KeyOf("1"), "MLFLOW", "iris/1/model.pkl");
+        labels.Note(key, "MLFLOW", "iris/5000/model.pkl");
+        labels.Flush();
+        var again = new Labels(path, test);
+        Assert.Equal(["MLFLOW/iris/5000/model.pkl", "MLFLOW/iris/1/model.pkl"], again.Read(_ => true).Select(l => l.Path));
+    }
+
+    [Fact]
+    public async Task Names_beyond_the_reading_window_come_back_whole()
+    {
+        await using var test = new TestCache();
+        string path = Path.Combine(test.Root, "labels");
+        var labels = new Labels(path, test);
+        var random = new Random(1);
+        string[] names = [.. Enumerable.Range(0, 3000).Select(i => $"{i}/" + new string('x', random.Next(1, i % 100 == 0 ? 60_000 : 900)))];
+        foreach (string name in names)
+            labels.Note(TestContent.KeyOf(name), "O", name);
+        labels.Flush();
+        Assert.Equal(names.Select(n => (TestContent.KeyOf(n), "O", n)), labels.Read(_ => true).Select(l => (l.Key, l.Owner, l.Name)));
+    }
+}
