@@ -15,6 +15,9 @@ internal sealed class Account(string owner, OwnerLimits limits, StoreHealth heal
 
     public OwnerLimits Limits => limits;
 
+    /// <summary>What its blocks may fill of its budget. The rest is for the sidecars that follow them and for blocks that were admitted at the same time.</summary>
+    public long? BlockBudget { get; } = limits.MaxBytes is { } most ? most - Math.Min(most / 64, 16 << 20) : null;
+
     /// <summary>Whether its objects find room in its share just now.</summary>
     public StoreHealth Health => health;
 

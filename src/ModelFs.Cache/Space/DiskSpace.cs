@@ -185,5 +185,5 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
 
     private bool IsOver(int bytes) => UsedBytes + bytes > limit || FreeBytes - bytes < options.MinFreeBytes;
 
-    private static bool IsOver(Account account, int bytes) => account.Limits.MaxBytes is { } most && account.Bytes + bytes > most;
+    private static bool IsOver(Account account, int bytes) => account.BlockBudget is { } most && account.Bytes + bytes > most;
 }

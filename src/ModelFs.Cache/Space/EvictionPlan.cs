@@ -8,7 +8,7 @@ internal readonly record struct Victim(ObjectKey Key, long Bytes, long LastUse, 
 internal sealed class EvictionPlan(Catalog catalog, Func<ObjectKey, bool> mayGo, long now)
 {
     /// <summary>Room made in a registry's budget beyond what is needed: a 64th, so that the next blocks need not look for victims again.</summary>
-    private static readonly Func<long, long> slackOf = budget => budget / 64;
+    private const int SlackOfBudget = 64;
 
     private readonly List<Victim> victims = [];
     private readonly HashSet<ObjectKey> chosen = [];
@@ -24,9 +24,9 @@ internal sealed class EvictionPlan(Catalog catalog, Func<ObjectKey, bool> mayGo,
     {
         foreach (var account in accounts)
         {
-            var (budget, age) = (account.Limits.MaxBytes, account.Limits.MaxAge);
+            var (budget, age) = (account.BlockBudget, account.Limits.MaxAge);
             long more = account == growing ? growth : 0;
-            long excess = budget is { } most && account.Bytes + more > most ? account.Bytes + more + slackOf(most) - most : 0;
+            long excess = budget is { } most && account.Bytes + more > most ? account.Bytes + more + (most / SlackOfBudget) - most : 0;
             if (age is { } oldest)
                 excess -= ChooseOlder(oldest, (_, entry) => entry.Account == account);
             if (excess > 0)

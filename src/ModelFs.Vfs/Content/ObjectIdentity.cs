@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using ModelFs.Cache;
 using ModelFs.Registries;
+using ModelFs.Vfs.Names;
 
 namespace ModelFs.Vfs.Content;
 
@@ -34,8 +35,12 @@ internal static class ObjectIdentity
         // Of two files with one digest and different sizes, one is a lie: they must not be one object.
         Append(hash, file.Size ?? -1);
         var key = new ObjectKey(BinaryPrimitives.ReadUInt128BigEndian(hash.GetHashAndReset()));
-        return new ObjectDescriptor(key, file.Size, digest, registry, $"{version.Model}/{version.Version}/{file.Path}");
+        return new ObjectDescriptor(key, file.Size, digest, registry, NameOf(version, file));
     }
+
+    /// <summary>Where it is in the registry's directory, as <c>ls</c> shows it.</summary>
+    private static string NameOf(ModelVersion version, ManifestFile file) =>
+        string.Join('/', file.Path.Split('/').Prepend(version.Version).Prepend(version.Model).Select(EscapedName.EscapeToString));
 
     private static byte[]? ParseDigest(string? hex)
     {

@@ -50,6 +50,12 @@ public sealed class ObjectIdentityTests
         Assert.Equal(32, ObjectIdentity.Describe("R", Version, file).Sha256.Length);
     }
 
+    [Fact]
+    public void An_object_is_called_as_its_place_in_the_tree() =>
+        Assert.Equal(
+            "a%2Fb/1/%2E/100%25 x",
+            ObjectIdentity.Describe("R", Version with { Model = "a/b" }, File with { Path = "./100% x" }).Name);
+
     [Theory]
     [InlineData("")]
     [InlineData("aa")]
