@@ -127,8 +127,7 @@ internal sealed class KeptRegistry
         switch (EscapedName.TryUnescape(name, out var model))
         {
             case NameForm.Whole:
-                // A listing that is being renewed will do: else the second "ls -l" of a large registry asks for each of its models.
-                return !models.TryGetFresh(model, out _) && modelLists.PeekCurrent("")?.Find(model) is ListedModel listed
+                return PeekListed(model) is { } listed
                     ? new(new Answer<Model>(listed.Model, null, options.AliasTtl / 2))
                     : GetModelAsync(model, mayWait: true, cancellation);
             case NameForm.Shortened:
@@ -137,6 +136,10 @@ internal sealed class KeptRegistry
                 return new(Nothing<Model>(options.AliasTtl));
         }
     }
+
+    /// <summary>A model that needs neither a question nor the disk, by its entry's name: the listing shows it.</summary>
+    public ListedModel? PeekListed(ReadOnlySpan<byte> name) =>
+        EscapedName.TryUnescape(name, out var model) == NameForm.Whole ? PeekListed(model) : null;
 
     /// <summary>A model as it is known, at once; only one of which nothing is known is waited for.</summary>
     public ValueTask<Answer<Model>> GetKnownModelAsync(string model, CancellationToken cancellation) =>
@@ -178,6 +181,10 @@ internal sealed class KeptRegistry
     /// <summary>Versions, aliases and <c>latest</c> of a model.</summary>
     public ValueTask<Answer<Listing>> ListChildrenAsync(string model, CancellationToken cancellation) =>
         childLists.GetAsync(model, mayWait: true, cancellation);
+
+    /// <summary>A listing that is being renewed will do: else the second "ls -l" of a large registry asks for each of its models.</summary>
+    private ListedModel? PeekListed(string model) =>
+        models.TryGetFresh(model, out _) ? null : modelLists.PeekCurrent("")?.Find(model) as ListedModel;
 
     private async ValueTask<Answer<Model>> FindShortenedModelAsync(byte[] name, CancellationToken cancellation)
     {

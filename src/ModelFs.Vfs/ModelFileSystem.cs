@@ -116,6 +116,9 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
 
     public override ValueTask<FuseResult<ReadOnlyMemory<byte>>> GetExtendedAttributeAsync(FuseRequest request, ulong node, ReadOnlySpan<byte> name)
     {
+        // `ls -l` asks for two of them a name: no reason to find out what it is.
+        if (!ExtendedAttributes.HasNamespace(name))
+            return new(Errno.EOPNOTSUPP);
         return GetAsync(Encoding.UTF8.GetString(name));
 
         async ValueTask<FuseResult<ReadOnlyMemory<byte>>> GetAsync(string attribute)

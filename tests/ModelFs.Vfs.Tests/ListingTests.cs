@@ -207,6 +207,24 @@ public sealed class ListingTests
     }
 
     [Fact]
+    public async Task A_listed_model_is_the_same_node_however_it_is_found()
+    {
+        await using var tree = await TreeUnderTest.StartAsync(registry => AddMany(registry, 5000));
+        var registry = await tree.NodeAsync("MLFLOW");
+        var asked = await tree.LookupAsync(registry, "model-00007");
+        tree.Time.Advance(TimeSpan.FromSeconds(20));
+        var names = await tree.NamesAsync(registry);
+        tree.Registry.ForgetCalls();
+        // More than are remembered one by one.
+        foreach (var name in names)
+            Assert.NotEqual(0ul, (await tree.LookupAsync(registry, name)).Node);
+        var listed = await tree.LookupAsync(registry, "model-00007");
+        Assert.Equal((asked.Node, asked.Attributes), (listed.Node, listed.Attributes));
+        Assert.Empty(tree.Registry.Calls);
+        Assert.Equal(0ul, (await tree.LookupAsync(registry, "model-99999")).Node);
+    }
+
+    [Fact]
     public async Task READDIRPLUS_gives_attributes_where_they_are_known()
     {
         await using var tree = await TreeUnderTest.StartAsync(registry =>

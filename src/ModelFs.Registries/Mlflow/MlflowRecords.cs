@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Text;
 
 namespace ModelFs.Registries.Mlflow;
@@ -32,16 +33,17 @@ internal static class MlflowRecords
         if (json?.Name is not { } name || !IsName(name)) return Fault("it names a model that has no usable name", out fault);
         if (!TryTime(json.CreationTimestamp, out var created) || !TryTime(json.LastUpdatedTimestamp, out var updated))
             return Fault($"model {Shown.Quoted(name)} has a time that is none", out fault);
-        var aliases = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        // Most have none, and a large registry's are all kept.
+        SortedDictionary<string, string>? aliases = null;
         foreach (var alias in json.Aliases ?? [])
         {
             if (alias?.Alias is not { } word || !IsName(word) || alias.Version is not { } version || !IsVersionNumber(version))
                 return Fault($"model {Shown.Quoted(name)} has an alias that makes no sense", out fault);
-            if (word != Latest) aliases[word] = version;
+            if (word != Latest) (aliases ??= new(StringComparer.Ordinal))[word] = version;
         }
 
         fault = "";
-        return new Model(name, created, updated, aliases);
+        return new Model(name, created, updated, aliases ?? (IReadOnlyDictionary<string, string>)ReadOnlyDictionary<string, string>.Empty);
     }
 
     /// <returns>Null and what is wrong, or the version, which may still be one that cannot be read.</returns>

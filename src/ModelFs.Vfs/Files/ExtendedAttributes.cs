@@ -17,6 +17,9 @@ internal sealed class ExtendedAttributes(BlockCache cache)
 {
     private const string Prefix = "user.modelfs.";
 
+    /// <summary>Whether an attribute may be asked for at all: others than <c>user.</c> are EOPNOTSUPP.</summary>
+    public static bool HasNamespace(ReadOnlySpan<byte> name) => name.StartsWith("user."u8);
+
     public static ReadOnlyMemory<byte> List(Place place)
     {
         var names = new StringBuilder();
@@ -34,11 +37,9 @@ internal sealed class ExtendedAttributes(BlockCache cache)
         return Encoding.UTF8.GetBytes(names.ToString());
     }
 
-    /// <returns>ENODATA for an attribute that the node does not have; EOPNOTSUPP for a namespace that is not <c>user.</c></returns>
+    /// <returns>ENODATA for an attribute that the node does not have.</returns>
     public async ValueTask<FuseResult<ReadOnlyMemory<byte>>> GetAsync(Place place, string name)
     {
-        if (!name.StartsWith("user.", StringComparison.Ordinal))
-            return Errno.EOPNOTSUPP;
         if (!name.StartsWith(Prefix, StringComparison.Ordinal))
             return Errno.ENODATA;
         var value = name[Prefix.Length..] switch

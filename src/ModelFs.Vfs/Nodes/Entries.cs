@@ -15,10 +15,17 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files)
     /// <summary>Whether the kernel may keep a version's names: not while it has none, for then they may still be on their way.</summary>
     public static bool IsFinal(ManifestTree content) => content.Count > 1;
 
-    /// <summary>What is found within a version without waiting: the hot path of a loader, which probes dozens of names that do not exist.</summary>
+    /// <summary>What is found without waiting: within a version, the hot path of a loader, which probes dozens of names that do not exist;
+    /// and of a registry the models that somebody has listed.</summary>
     public bool TryLookup(Place parent, ReadOnlySpan<byte> name, out FuseEntry entry)
     {
         entry = default;
+        if (parent.Key.Kind == NodeKind.Registry && parent.Registry!.PeekListed(name) is { Ordinal: not 0 } listed)
+        {
+            entry = Make(NodeId.Of(listed.Ordinal), listed, options.AliasTtl / 2);
+            return true;
+        }
+
         if (!parent.IsInVersion || parent.Content is not { } content || !content.IsDirectory(parent.Id.Index))
             return false;
         var child = content.Find(parent.Id.Index, name);
