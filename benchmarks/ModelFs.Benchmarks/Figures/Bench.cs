@@ -1,4 +1,5 @@
 using System.Globalization;
+using ModelFs.Benchmarks.Reading;
 using ModelFs.Benchmarks.Rigs;
 
 namespace ModelFs.Benchmarks.Figures;
@@ -61,6 +62,11 @@ internal sealed class Bench : IAsyncDisposable
     /// <summary>Says what runs, on standard error.</summary>
     public void Progress(string what) => Console.Error.WriteLine($"  … {what}");
 
+    /// <summary>Mounts the server at the address, with what the directory has for a cache.</summary>
+    public Task<Daemon> MountAsync(Scratch scratch, Uri server) => Daemon.StartAsync(scratch.Directory, server, Cancellation);
+
+    public Task<ReadReport> AskAsync(Reader reader, ReadOrder order) => reader.AskAsync(order, Cancellation);
+
     /// <summary>An empty directory on the disk that is measured.</summary>
     public Scratch Scratch() => new(Path.Combine(disk.FullName, $"{++directories}"));
 
@@ -77,9 +83,9 @@ internal sealed class Bench : IAsyncDisposable
             return;
         }
 
-        // The daemon's socket is not to be opened.
-        foreach (var file in files.Where(file => new FileInfo(file).Length > 0))
-            using (var handle = File.OpenHandle(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite))
+        // The daemon's socket cannot be opened, nor can what it has locked; both are small.
+        foreach (var file in files.Where(file => new FileInfo(file).Length >= 1 << 20))
+            using (var handle = File.OpenHandle(file))
                 _ = Linux.Advise((int)handle.DangerousGetHandle(), 0, 0, Linux.DontNeed);
     }
 

@@ -62,6 +62,7 @@ internal static class FiguresCommand
                 Console.WriteLine($"  FAILED: {e.Message}");
             }
 
+            bench.Origin.Clear();
             Console.WriteLine($"  ({Stopwatch.GetElapsedTime(start).TotalSeconds:0} s)");
         }
 

@@ -10,6 +10,14 @@ internal sealed record Part(string Name, string Title, IReadOnlyList<Tool> Tools
     [
         new("sealed", "A complete file beside the same file read natively", [], SealedReads.RunAsync),
         new("cold", "The first read of a file", [Tool.Curl, Tool.Aria2, Tool.Rclone], ColdReads.RunAsync),
+        new("ready", "From nothing to the last tensor, beside download-then-load", [Tool.Curl], ReadyToServe.RunAsync),
+        new("limited", "An origin that gives each connection 100 MB/s", [Tool.Curl, Tool.Aria2], Connections.LimitedAsync),
+        new("latency", "An origin 20 ms away", [Tool.Curl], Connections.LatencyAsync),
+        new("firstbyte", "The first byte at a random place of a cold file of 10 GiB, 20 ms away", [], Connections.FirstByteAsync),
+        new("random", "Cold reads at random, 20 ms away", [Tool.Rclone], RandomReads.RunAsync),
+        new("shards", "Eight processes map the same four cold files", [], Shards.RunAsync),
+        new("memory", "The daemon's memory under 64 readers of 64 cold files", [], DaemonMemory.RunAsync),
+        new("fio", "fio on a complete file", [Tool.Fio], FioShapes.RunAsync),
     ];
 
     public static Part Named(string name) => All.FirstOrDefault(part => part.Name == name)

@@ -54,7 +54,7 @@ internal static class ColdReads
         var file = scratch.File(Weights);
         var sample = await DownloadAsync(bench, Tool.Curl, ["-s", "-S", "-f", "-o", file, Origin.Url(bench.Nginx.Uri, Model, Weights)]);
         var order = new ReadOrder(ReadPattern.Sequential, [file]);
-        return sample with { AgainSeconds = (await reader.AskAsync(order, bench.Cancellation)).Seconds };
+        return sample with { AgainSeconds = (await bench.AskAsync(reader, order)).Seconds };
     }
 
     private static Func<string, IEnumerable<string>> Aria2(Bench bench) => directory =>
@@ -81,11 +81,11 @@ internal static class ColdReads
     {
         using var scratch = bench.Scratch();
         var sent = await bench.Nginx.SentAsync(bench.Cancellation);
-        await using var daemon = await Daemon.StartAsync(scratch.Directory, bench.Nginx.Uri, bench.Cancellation);
+        await using var daemon = await bench.MountAsync(scratch, bench.Nginx.Uri);
         var sample = await ReadAsync(bench, reader, daemon, pattern);
         sample = sample with { OriginBytes = await bench.Nginx.SentAsync(bench.Cancellation) - sent };
         if (verify)
-            await reader.AskAsync(new(ReadPattern.Verify, [daemon.PathOf(Model, Weights)]), bench.Cancellation);
+            await bench.AskAsync(reader, new(ReadPattern.Verify, [daemon.PathOf(Model, Weights)]));
         return sample;
     }
 
@@ -101,9 +101,9 @@ internal static class ColdReads
         bench.ForgetPages();
         var cpu = daemon.Process.CpuSeconds();
         var order = new ReadOrder(pattern, [daemon.PathOf(Model, Weights)]);
-        var cold = await reader.AskAsync(order, bench.Cancellation);
+        var cold = await bench.AskAsync(reader, order);
         var spent = daemon.Process.CpuSeconds() - cpu + cold.CpuSeconds;
-        var again = await reader.AskAsync(order, bench.Cancellation);
+        var again = await bench.AskAsync(reader, order);
         return new Sample(cold.OpenSeconds + cold.Seconds) { CpuSeconds = spent, AgainSeconds = again.Seconds };
     }
 }

@@ -17,7 +17,7 @@ internal static class SealedReads
         var size = bench.Options.Size / 2;
         bench.Origin.Add(Model, [Weights], size, Origin.Formula);
         using var scratch = bench.Scratch();
-        await using var daemon = await Daemon.StartAsync(scratch.Directory, bench.Nginx.Uri, bench.Cancellation);
+        await using var daemon = await bench.MountAsync(scratch, bench.Nginx.Uri);
         await using var reader = await Reader.StartAsync(bench.Cancellation);
         await using var early = await Reader.StartAsync(bench.Cancellation);
         var native = scratch.File("native");
@@ -25,8 +25,8 @@ internal static class SealedReads
         var mounted = daemon.PathOf(Model, Weights);
 
         // Whoever opened the file before it was complete is served by the daemon to the end.
-        await early.AskAsync(new(ReadPattern.Open, [mounted]), bench.Cancellation);
-        await reader.AskAsync(new(ReadPattern.Verify, [mounted]), bench.Cancellation);
+        await bench.AskAsync(early, new(ReadPattern.Open, [mounted]));
+        await bench.AskAsync(reader, new(ReadPattern.Verify, [mounted]));
         var mode = await Daemon.SealedAsync(mounted, bench.Cancellation);
 
         foreach (var shape in Shapes(size))
@@ -57,7 +57,7 @@ internal static class SealedReads
         Contestant Read(string name, Reader by, ReadOrder order, string path) => new(name, _ => ReadAsync(by, order, path));
 
         async Task<Sample> ReadAsync(Reader by, ReadOrder order, string path) =>
-            new((await by.AskAsync(order with { Paths = [path] }, bench.Cancellation)).Seconds);
+            new((await bench.AskAsync(by, order with { Paths = [path] })).Seconds);
     }
 
     private static IReadOnlyList<Shape> Shapes(long size) =>

@@ -48,6 +48,14 @@ internal sealed class Origin(string directory)
         });
     }
 
+    /// <summary>Frees the memory of everything that is served so far.</summary>
+    public void Clear()
+    {
+        var files = Path.Combine(directory, "files");
+        if (System.IO.Directory.Exists(files))
+            System.IO.Directory.Delete(files, recursive: true);
+    }
+
     /// <summary>No two blocks alike, so that a misplaced one is found.</summary>
     public static void Formula(string path, long size) => Write(path, size, []);
 

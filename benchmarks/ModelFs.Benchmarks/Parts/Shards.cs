@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using ModelFs.Benchmarks.Figures;
+using ModelFs.Benchmarks.Reading;
+using ModelFs.Benchmarks.Rigs;
+
+namespace ModelFs.Benchmarks.Parts;
+
+/// <summary>Tensor-parallel ranks: each of eight processes maps all four shards, none of which is here yet.</summary>
+internal static class Shards
+{
+    private const string Model = "shards";
+    private const int Processes = 8;
+
+    private static readonly string[] Files = ["1.safetensors", "2.safetensors", "3.safetensors", "4.safetensors"];
+
+    public static async Task RunAsync(Bench bench)
+    {
+        var size = bench.Options.Size / 8;
+        bench.Origin.Add(Model, Files, size, Origin.Tensors);
+        var readers = new List<Reader>();
+        try
+        {
+            while (readers.Count < Processes)
+                readers.Add(await Reader.StartAsync(bench.Cancellation));
+            var rounds = await Rounds.RunAsync(
+                bench, "shards",
+                new("one", _ => LoadAsync(bench, readers[..1])),
+                new("eight", _ => LoadAsync(bench, readers)));
+            bench.Add("8 processes map 4 cold shards: bytes from the origin / size", "", rounds.Values("eight", s => s.OriginBytes / size / Files.Length), Goal.AtMost(1.01), headline: true);
+            bench.Add("8 processes map 4 cold shards: time / one process's", "", rounds.Ratios("eight", "one", s => s.Seconds), Goal.AtMost(1.15), headline: true);
+            bench.Add("one process", "s", rounds.Values("one", s => s.Seconds));
+        }
+        finally
+        {
+            foreach (var reader in readers)
+                await reader.DisposeAsync();
+        }
+    }
+
+    private static async Task<Sample> LoadAsync(Bench bench, IReadOnlyList<Reader> readers)
+    {
+        using var scratch = bench.Scratch();
+        var sent = await bench.Nginx.SentAsync(bench.Cancellation);
+        await using var daemon = await bench.MountAsync(scratch, bench.Nginx.Uri);
+        bench.ForgetPages();
+        var start = Stopwatch.GetTimestamp();
+        var order = new ReadOrder(ReadPattern.Mapped, [.. Files.Select(file => daemon.PathOf(Model, file))]);
+        await Task.WhenAll(readers.Select(reader => bench.AskAsync(reader, order)));
+        return new(Stopwatch.GetElapsedTime(start).TotalSeconds) { OriginBytes = await bench.Nginx.SentAsync(bench.Cancellation) - sent };
+    }
+}
