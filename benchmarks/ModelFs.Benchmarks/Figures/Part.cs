@@ -9,6 +9,7 @@ internal sealed record Part(string Name, string Title, IReadOnlyList<Tool> Tools
     public static IReadOnlyList<Part> All { get; } =
     [
         new("sealed", "A complete file beside the same file read natively", [], SealedReads.RunAsync),
+        new("names", "How fast names are told, what they cost, and how soon the first one comes", [], NameReads.RunAsync),
         new("cold", "The first read of a file", [Tool.Curl, Tool.Aria2, Tool.Rclone], ColdReads.RunAsync),
         new("ready", "From nothing to the last tensor, beside download-then-load", [Tool.Curl], ReadyToServe.RunAsync),
         new("limited", "An origin that gives each connection 100 MB/s", [Tool.Curl, Tool.Aria2], Connections.LimitedAsync),

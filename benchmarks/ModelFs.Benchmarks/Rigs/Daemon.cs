@@ -19,10 +19,14 @@ internal sealed class Daemon : IAsyncDisposable
 
     /// <summary>Mounts with an MLflow registry at the address.</summary>
     /// <param name="directory">Of the mount point; <c>cache</c> in it is the cache, and stays.</param>
-    public static Task<Daemon> StartAsync(string directory, Uri registry, CancellationToken cancellation) => StartAsync(
+    public static Task<Daemon> StartAsync(string directory, Uri registry, CancellationToken cancellation) =>
+        StartAsync(directory, registry, [], cancellation);
+
+    /// <param name="more">Further arguments of <c>modelfs mount</c>.</param>
+    public static Task<Daemon> StartAsync(string directory, Uri registry, IReadOnlyList<string> more, CancellationToken cancellation) => StartAsync(
         directory, "MLFLOW", mountPoint => Child.Start(
             Path.Combine(AppContext.BaseDirectory, "modelfs"),
-            "mount", mountPoint, "--cache", CacheOf(directory), "--registry", $"MLFLOW=mlflow:{registry}", "--log-level", "warning"),
+            ["mount", mountPoint, "--cache", CacheOf(directory), "--registry", $"MLFLOW=mlflow:{registry}", "--log-level", "warning", .. more]),
         cancellation);
 
     public static Task<Daemon> StartRcloneAsync(string directory, Uri server, CancellationToken cancellation) => StartAsync(
@@ -33,6 +37,9 @@ internal sealed class Daemon : IAsyncDisposable
         cancellation);
 
     public static string CacheOf(string directory) => Path.Combine(directory, "cache");
+
+    /// <summary>The directory of the registry.</summary>
+    public string Models => Path.Combine(mountPoint, root);
 
     /// <summary>Of the one version that a model has.</summary>
     public string PathOf(string model, string file) => root.Length == 0
