@@ -32,8 +32,12 @@ public sealed class ObjectHandle : IDisposable
     /// <summary>The object's size; where nobody knows it, the whole is fetched to find out.</summary>
     public ValueTask<CacheRead> GetSizeAsync(CancellationToken cancellation) => target.GetSizeAsync(cancellation);
 
+    /// <summary>Why the last fetch failed that did, in the source's words, which name no secret; null when none did.</summary>
+    public string? FailureReason => target.FailureReason;
+
     /// <summary>Fetches what is missing, in order, and completes when the object is sealed (or cannot be: then with the errno). Progress is in <see cref="State"/>.</summary>
-    public ValueTask<CacheRead> CompleteAsync(CancellationToken cancellation) => target.CompleteAsync(cancellation);
+    /// <param name="pace">Limits the rate; may be shared by many objects. Who reads meanwhile is not held to it.</param>
+    public ValueTask<CacheRead> CompleteAsync(CancellationToken cancellation, Pace? pace = null) => target.CompleteAsync(pace, cancellation);
 
     public void Dispose()
     {

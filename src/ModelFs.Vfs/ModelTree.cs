@@ -67,6 +67,10 @@ public sealed class ModelTree : IAsyncDisposable
     /// <summary>Opens a file's content. Returns at once.</summary>
     public ObjectHandle Open(FileNode file) => Open(Find(file.Registry), file.Manifest.Version, file.File);
 
+    /// <summary>What the cache holds of a file.</summary>
+    public ValueTask<ObjectState> GetStateAsync(FileNode file) =>
+        Cache.GetStateAsync(ObjectIdentity.Describe(file.Registry, file.Manifest.Version, file.File).Key);
+
     /// <summary>Ends the questions under way, and waits for answers that are on their way to the disk.</summary>
     public ValueTask DisposeAsync() => errands.DisposeAsync();
 

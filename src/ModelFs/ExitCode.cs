@@ -9,4 +9,7 @@ internal static class ExitCode
 
     /// <summary>The command line or the configuration is wrong.</summary>
     public const int Usage = 2;
+
+    /// <summary>Some of what was asked for is done, and some failed.</summary>
+    public const int Partly = 3;
 }

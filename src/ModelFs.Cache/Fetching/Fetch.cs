@@ -54,7 +54,7 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
 
         if (result.Errno != 0 && !owner.Resources.Closing.IsCancellationRequested)
             Log.FetchFailed(owner.Resources.Log, owner.Name, Next, result.Errno, result.Reason);
-        plan.Ended(this, result.Errno);
+        plan.Ended(this, result.Errno, result.Reason);
         done.SetResult(result.Errno);
     }
 

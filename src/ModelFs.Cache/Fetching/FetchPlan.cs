@@ -75,6 +75,12 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
             Start(block, end, isAhead: true);
     }
 
+    /// <summary>How fast a stream may go while nobody waits for it; null for as fast as it comes.</summary>
+    public Pace? Pace { get; set; }
+
+    /// <summary>Why the last fetch failed that did, in the source's words.</summary>
+    public string? FailureReason { get; private set; }
+
     /// <summary>[locked] Somebody waits for the end of the object, whether what comes before it can be stored or not.</summary>
     public void WantAll()
     {
@@ -230,6 +236,8 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     /// <summary>Holds a stream back while its blocks cannot be stored and no reader is near. False when nobody comes for them.</summary>
     public async ValueTask<bool> MayGoOnAsync(int block, CancellationToken cancellation)
     {
+        if (Pace is { } pace && block > furthestDemand)
+            await pace.SpendAsync(CacheOptions.BlockSize, cancellation).ConfigureAwait(false);
         while (owner.StoringFault is not null)
         {
             Task moved;
@@ -267,7 +275,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         }
     }
 
-    public void Ended(Fetch fetch, int errno)
+    public void Ended(Fetch fetch, int errno, string? reason)
     {
         List<byte[]> buffers = [];
         lock (gate)
@@ -276,6 +284,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
             if (errno != 0)
             {
                 failure = errno;
+                FailureReason = reason;
                 failedAt = owner.Resources.Time.GetTimestamp();
             }
 

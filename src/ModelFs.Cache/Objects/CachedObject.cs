@@ -182,10 +182,10 @@ internal sealed class CachedObject
         return await completion.GetSizeAsync(cancellation).ConfigureAwait(false);
     }
 
-    public async ValueTask<CacheRead> CompleteAsync(CancellationToken cancellation)
+    public async ValueTask<CacheRead> CompleteAsync(Pace? pace, CancellationToken cancellation)
     {
         await ready.WaitAsync(cancellation).ConfigureAwait(false);
-        return await completion.RunAsync(cancellation).ConfigureAwait(false);
+        return await completion.RunAsync(pace, cancellation).ConfigureAwait(false);
     }
 
     /// <summary>[locked] Keeps the stream ahead of a sequential reader, and completes what is read through anyway.</summary>
@@ -226,6 +226,9 @@ internal sealed class CachedObject
         Seal();
         Signal();
     }
+
+    /// <summary>Why the last fetch failed that did, in the source's words.</summary>
+    public string? FailureReason => plan.FailureReason;
 
     public void FetchEnded() => Signal();
 

@@ -32,8 +32,25 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
         _ = RunInBackgroundAsync();
     }
 
-    public async ValueTask<CacheRead> RunAsync(CancellationToken cancellation)
+    /// <param name="pace">How fast what is missing may come; readers are not held to it.</param>
+    public async ValueTask<CacheRead> RunAsync(Pace? pace, CancellationToken cancellation)
     {
+        // A stream is paced block by block as it passes, ranges by asking for as much as a quarter of a second allows.
+        plan.Pace = pace;
+        try
+        {
+            return await FetchAllAsync(pace, cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            plan.Pace = null;
+        }
+    }
+
+    private async ValueTask<CacheRead> FetchAllAsync(Pace? pace, CancellationToken cancellation)
+    {
+        int count = (int)Math.Clamp((pace?.BytesPerSecond ?? long.MaxValue) / 4 / CacheOptions.BlockSize, 1, ReadAhead.MaxWindow / CacheOptions.BlockSize);
+        var paid = plan.CompletedBlocks;
         int fruitless = 0;
         while (!sealing.IsSealed)
         {
@@ -41,15 +58,15 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
                 return new CacheRead(0, Linux.EIO);
             Task<int> next;
             int present = map.PresentCount;
-            bool isFetch = false;
+            bool isFetch = false, isStream = false;
             lock (gate)
             {
                 if (map.IsComplete)
                     next = sealing.Begin();
                 else if (plan.Refuse() is var refused and not 0)
                     return new CacheRead(0, refused);
-                else if (plan.FetchMissing(ReadAhead.MaxWindow / CacheOptions.BlockSize) is { } fetch)
-                    (next, isFetch) = (fetch.Done, true);
+                else if (plan.FetchMissing(count) is { } fetch)
+                    (next, isFetch, isStream) = (fetch.Done, true, fetch.IsStream);
                 else if (plan.IsIdle)
                     return new CacheRead(0, Linux.ENOSPC); // All is in memory and the disk does not take it.
                 else
@@ -58,6 +75,11 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
 
             if (await next.WaitAsync(cancellation).ConfigureAwait(false) is var errno and not 0)
                 return new CacheRead(0, errno);
+
+            // By what has arrived: what is on the disk lags behind.
+            if (pace is not null && !isStream && plan.CompletedBlocks > paid)
+                await pace.SpendAsync((plan.CompletedBlocks - paid) * (long)CacheOptions.BlockSize, cancellation).ConfigureAwait(false);
+            paid = plan.CompletedBlocks;
 
             // Blocks that found no place are dropped for others and would be fetched again, for ever.
             if (map.PresentCount > present || owner.StoringFault is null)
@@ -102,7 +124,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
-            await RunAsync(Resources.Closing).ConfigureAwait(false);
+            await RunAsync(null, Resources.Closing).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {

@@ -53,7 +53,11 @@ internal static class CommandLine
             var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
             return await parsed.InvokeAsync(configuration, ended.Token);
         }
-        catch (Exception e) when (e is CommandException or FuseMountException or IOException or UnauthorizedAccessException)
+        catch (CommandException e)
+        {
+            return Fail(e.Code, e.Message);
+        }
+        catch (Exception e) when (e is FuseMountException or IOException or UnauthorizedAccessException)
         {
             return Fail(ExitCode.Failed, e.Message);
         }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using ModelFs.Configuration;
 using ModelFs.Control;
 using ModelFs.Prefetching;
@@ -9,23 +10,91 @@ internal static class PrefetchCommand
 {
     public static Command Create()
     {
-        var path = new Argument<string[]>("PATH") { Description = StoreVerb.PathHelp, Arity = ArgumentArity.OneOrMore };
+        var path = new Argument<string[]>("PATH") { Description = StoreVerb.PathHelp, Arity = ArgumentArity.ZeroOrMore };
+        var from = new Option<string?>("--from")
+        {
+            HelpName = "FILE",
+            Description = "Paths from a file besides, one a line; - is standard input. Empty lines and lines that begin with # are skipped.",
+        };
+        var include = new Option<string[]>("--include")
+        {
+            HelpName = "GLOB",
+            Description = "Only such files: '*.safetensors' by name in any directory, 'data/*.bin' and 'data/**' by their path in the version; may be repeated.",
+        };
+        var jobs = new Option<string?>("--jobs")
+        {
+            HelpName = "N",
+            Description = $"Files at a time, 1 to {PrefetchOptions.MostJobs} (default {PrefetchOptions.DefaultJobs}).",
+        };
+        var limitRate = new Option<string?>("--limit-rate")
+        {
+            HelpName = "SIZE/s",
+            Description = "The most that is fetched in a second over all files, such as 50MiB/s. Who reads meanwhile is not held to it.",
+        };
+        var json = new Option<bool>("--json") { Description = "The summary as one JSON document." };
         var command = new Verb(
             "prefetch",
-            "Fetches all files below the paths into the cache. It resumes where it was interrupted; a file that fails does not stop the others.",
-            "modelfs prefetch MLFLOW/iris/champion models:/bert@champion");
+            "Fetches all files below the paths into the cache. It resumes where it was interrupted; what fails does not stop the rest.",
+            "modelfs prefetch MLFLOW/iris/champion models:/bert@champion --include '*.safetensors' --limit-rate 50MiB/s");
         command.Arguments.Add(path);
-        command.SetStoreAction(p => p.GetValue(path)!, async (_, store, paths, cancellation) =>
+        foreach (var option in new Option[] { from, include, jobs, limitRate, json })
+            command.Options.Add(option);
+        command.SetStoreAction(p => [.. p.GetValue(path) ?? [], .. ReadPaths(p.GetValue(from))], async (parsed, store, paths, cancellation) =>
         {
-            var reports = store.PrefetchAsync(paths, cancellation);
-            var last = Console.IsErrorRedirected
+            if (paths.Count == 0)
+                throw new ConfigurationException("prefetch needs a PATH, or --from FILE with one in it; see modelfs prefetch --help");
+            var options = new PrefetchOptions(parsed.GetValue(include) ?? [], Jobs(parsed.GetValue(jobs)), Rate(parsed.GetValue(limitRate)));
+            var reports = store.PrefetchAsync(new PrefetchRequest(paths, options), cancellation);
+            var summary = Console.IsErrorRedirected
                 ? await PrefetchProgress.WriteLinesAsync(reports, Console.Error, TimeProvider.System)
                 : await PrefetchProgress.DrawAsync(reports);
-            if (last is { Failed: > 0 })
-                throw new CommandException($"{last.Failed} of {Count.Of(last.TotalFiles, "file")} failed; run this again for them");
-            await Console.Out.WriteLineAsync($"{Count.Of(last?.TotalFiles ?? 0, "file")}, {ByteSize.Format(last?.Bytes ?? 0)}, all in the cache");
-            return ExitCode.Ok;
+            return await EndAsync(summary, parsed.GetValue(json));
         });
         return command;
+    }
+
+    private static async Task<int> EndAsync(PrefetchSummary summary, bool json)
+    {
+        if (json)
+            await Console.Out.WriteLineAsync(JsonText.Of(summary, ReportJson.Default.PrefetchSummary));
+        if (summary.Failures.Count > 0)
+        {
+            var code = summary.Failures.Count < summary.Files ? ExitCode.Partly : ExitCode.Failed;
+            throw new CommandException($"{summary.Failures.Count} of {Count.Of(summary.Files, "file")} failed; run this again for them", code);
+        }
+
+        if (!json)
+            await Console.Out.WriteLineAsync($"{Count.Of(summary.Files, "file")}, {ByteSize.Format(summary.Bytes)}, all in the cache");
+        return ExitCode.Ok;
+    }
+
+    private static IEnumerable<string> ReadPaths(string? from)
+    {
+        if (from is null)
+            return [];
+        try
+        {
+            var text = from == "-" ? Console.In.ReadToEnd() : File.ReadAllText(from);
+            return text.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#').ToList();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigurationException($"--from: {from} cannot be read: {e.Message}");
+        }
+    }
+
+    private static int Jobs(string? text) =>
+        text is null ? PrefetchOptions.DefaultJobs
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var jobs) && jobs is >= 1 and <= PrefetchOptions.MostJobs ? jobs
+        : throw new ConfigurationException($"--jobs: '{text}' is no number from 1 to {PrefetchOptions.MostJobs}");
+
+    private static long? Rate(string? text)
+    {
+        if (text is null)
+            return null;
+        var size = text.EndsWith("/s", StringComparison.Ordinal) ? text[..^2] : text;
+        return ByteSize.TryParse(size, out var rate) && rate >= 1024
+            ? rate
+            : throw new ConfigurationException($"--limit-rate: '{text}' is no rate of at least 1KiB/s, such as 50MiB/s");
     }
 }

@@ -20,7 +20,7 @@ internal sealed class ExampleHelp(HelpAction help) : SynchronousCommandLineActio
         var code = help.Invoke(parseResult);
         var example = parseResult.CommandResult.Command is Verb verb ? verb.Example : "modelfs demo";
         parseResult.InvocationConfiguration.Output.WriteLine(
-            $"Example:\n  {example}\n\nExit codes:\n  0  ok\n  1  failed\n  2  the command line or the configuration is wrong");
+            $"Example:\n  {example}\n\nExit codes:\n  0  ok\n  1  failed\n  2  the command line or the configuration is wrong\n  3  some of what was asked for failed, the rest is done");
         return code;
     }
 }

@@ -64,7 +64,7 @@ internal static class ControlServer
                     break;
                 case ("POST", "/prefetch"):
                     var request = await JsonSerializer.DeserializeAsync(context.Request.Body, ReportJson.Default.PrefetchRequest, end.Token);
-                    var reports = store.PrefetchAsync(request?.Paths ?? [], end.Token);
+                    var reports = store.PrefetchAsync(request ?? throw new JsonException("nothing is asked for"), end.Token);
                     await WriteLinesAsync(context, reports, ReportJson.Default.LinePrefetchReport);
                     break;
                 case ("POST", "/stop"):

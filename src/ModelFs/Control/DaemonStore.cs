@@ -54,9 +54,9 @@ internal sealed class DaemonStore : IStore
     public IAsyncEnumerable<EntryReport> ListAsync(string path, CancellationToken cancellation) =>
         ReadLinesAsync(new HttpRequestMessage(HttpMethod.Get, Request("list", path)), ReportJson.Default.LineEntryReport, cancellation);
 
-    public IAsyncEnumerable<PrefetchReport> PrefetchAsync(IReadOnlyList<string> paths, CancellationToken cancellation)
+    public IAsyncEnumerable<PrefetchReport> PrefetchAsync(PrefetchRequest request, CancellationToken cancellation)
     {
-        var content = JsonContent.Create(new PrefetchRequest(paths), ReportJson.Default.PrefetchRequest);
+        var content = JsonContent.Create(request, ReportJson.Default.PrefetchRequest);
         return ReadLinesAsync(new HttpRequestMessage(HttpMethod.Post, "prefetch") { Content = content }, ReportJson.Default.LinePrefetchReport, cancellation);
     }
 

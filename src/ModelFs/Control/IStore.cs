@@ -15,6 +15,6 @@ internal interface IStore : IAsyncDisposable
     /// <summary>Hands a file's bytes to <paramref name="write"/>, in order; each piece is valid until its task completes.</summary>
     Task CopyAsync(string path, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancellation);
 
-    /// <summary>Completes all files below the paths. A file that fails is reported, and the others go on.</summary>
-    IAsyncEnumerable<PrefetchReport> PrefetchAsync(IReadOnlyList<string> paths, CancellationToken cancellation);
+    /// <summary>Completes the wanted files below the paths. A path or file that fails is reported, and the others go on.</summary>
+    IAsyncEnumerable<PrefetchReport> PrefetchAsync(PrefetchRequest request, CancellationToken cancellation);
 }

@@ -119,11 +119,21 @@ internal sealed class LocalStore : IStore
         }
     }
 
-    public async IAsyncEnumerable<PrefetchReport> PrefetchAsync(IReadOnlyList<string> paths, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<PrefetchReport> PrefetchAsync(PrefetchRequest request, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        await using var prefetch = new Prefetch(Tree, cancellation);
-        foreach (var path in paths)
-            await prefetch.AddAsync(await FindAsync(path, cancellation));
+        await using var prefetch = new Prefetch(Tree, request.Options, cancellation);
+        foreach (var path in request.Paths)
+        {
+            try
+            {
+                await prefetch.AddAsync(await FindAsync(path, cancellation));
+            }
+            catch (CommandException e) when (request.Paths.Count > 1)
+            {
+                prefetch.AddFailure(path, e.Message);
+            }
+        }
+
         await foreach (var report in prefetch.RunAsync())
             yield return report;
     }

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using ModelFs.Cache;
 using ModelFs.Configuration;
+using ModelFs.Prefetching;
 
 namespace ModelFs.Control;
 
@@ -36,13 +37,23 @@ internal sealed record EntryReport(string Path, EntryKind Kind, long? Size, Date
     public string Name => Path[(Path.LastIndexOf('/') + 1)..];
 }
 
-internal sealed record PrefetchRequest(IReadOnlyList<string> Paths);
+internal sealed record PrefetchRequest(IReadOnlyList<string> Paths, PrefetchOptions Options);
 
 /// <summary>Where a prefetch stands, or one file that it is done with.</summary>
+/// <param name="Bytes">Those of these files that are in the cache, whoever fetched them.</param>
 /// <param name="TotalBytes">Of all files whose size is known.</param>
 /// <param name="File">The file that has just been finished, or null in a mere progress report.</param>
 /// <param name="Error">Why that file failed, or null.</param>
-internal sealed record PrefetchReport(int Files, int TotalFiles, int Failed, long Bytes, long TotalBytes, string? File = null, string? Error = null);
+/// <param name="Running">The files that are being fetched.</param>
+internal sealed record PrefetchReport(
+    int Files, int TotalFiles, int Failed, long Bytes, long TotalBytes, string? File = null, string? Error = null, IReadOnlyList<FileProgress>? Running = null);
+
+internal sealed record FileProgress(string File, long Bytes, long TotalBytes);
+
+/// <summary>How a prefetch ended.</summary>
+/// <param name="Fetched">Bytes of these files that came into the cache meanwhile.</param>
+/// <param name="Failures">File and reason.</param>
+internal sealed record PrefetchSummary(int Files, long Bytes, long Fetched, IReadOnlyDictionary<string, string> Failures);
 
 internal sealed record ErrorReport(string Message);
 
@@ -59,6 +70,7 @@ internal sealed record Line<T>(T? Item, string? Error);
 [JsonSerializable(typeof(Line<EntryReport>))]
 [JsonSerializable(typeof(Line<PrefetchReport>))]
 [JsonSerializable(typeof(PrefetchRequest))]
+[JsonSerializable(typeof(PrefetchSummary))]
 [JsonSerializable(typeof(ErrorReport))]
 [JsonSerializable(typeof(IReadOnlyList<EffectiveSetting>))]
 internal sealed partial class ReportJson : JsonSerializerContext;

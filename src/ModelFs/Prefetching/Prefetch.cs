@@ -8,27 +8,25 @@ namespace ModelFs.Prefetching;
 
 /// <summary>Completes the files below some places of the tree.</summary>
 /// <remarks>What the cache already holds is not fetched again, so a second run resumes the first.</remarks>
-internal sealed class Prefetch(ModelTree tree, CancellationToken cancellation) : IAsyncDisposable
+internal sealed class Prefetch(ModelTree tree, PrefetchOptions options, CancellationToken cancellation) : IAsyncDisposable
 {
-    /// <summary>Files at a time. One large file already uses what an origin gives; several small ones hide each other's round trips.</summary>
-    private const int Concurrency = 4;
-
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMilliseconds(250);
 
     private readonly CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-    private readonly Dictionary<string, FileNode> files = [];
+    private readonly Func<string, bool> isWanted = options.Filter();
+    private readonly Pace? pace = options.LimitRate is { } rate ? new Pace(rate, TimeProvider.System) : null;
+    private readonly Dictionary<string, PrefetchFile> files = [];
     private readonly Dictionary<string, string> unlistable = [];
-    private readonly HashSet<ObjectHandle> open = [];
     private readonly Channel<(string Path, string? Error)> finished = Channel.CreateUnbounded<(string, string?)>();
-    private long finishedBytes;
     private Task work = Task.CompletedTask;
 
-    /// <summary>Adds a file, or all files below a directory; links are not followed, since what they point to is listed too.</summary>
+    /// <summary>Adds a file, or all wanted files below a directory; links are not followed, since what they point to is listed too.</summary>
     public async Task AddAsync(TreeNode node)
     {
         if (node is FileNode file)
         {
-            files.TryAdd(file.Path, file);
+            if (isWanted(file.File.Path) && files.TryAdd(file.Path, new PrefetchFile(file)))
+                await files[file.Path].LookAsync(tree);
             return;
         }
 
@@ -40,18 +38,22 @@ internal sealed class Prefetch(ModelTree tree, CancellationToken cancellation) :
                     await AddAsync(value);
             }
             else
-                unlistable[node.Path] = child.Message ?? child.Error.ToString();
+                AddFailure(node.Path, child.Message ?? child.Error.ToString());
         }
     }
+
+    /// <summary>A place that cannot be fetched from, which counts as a file that failed.</summary>
+    public void AddFailure(string path, string reason) => unlistable[path] = reason;
 
     public async IAsyncEnumerable<PrefetchReport> RunAsync()
     {
         foreach (var (path, error) in unlistable)
             finished.Writer.TryWrite((path, error));
         work = CompleteAllAsync();
-        var total = files.Values.Sum(f => f.Size ?? 0);
+        var total = files.Values.Sum(f => f.Size);
         var totalFiles = files.Count + unlistable.Count;
         var (done, failed) = (0, 0);
+        yield return new PrefetchReport(0, totalFiles, 0, Bytes(), total);
         while (done < totalFiles)
         {
             using var tick = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
@@ -72,7 +74,8 @@ internal sealed class Prefetch(ModelTree tree, CancellationToken cancellation) :
                 failed += f.Error is null ? 0 : 1;
             }
 
-            yield return new PrefetchReport(done, totalFiles, failed, Bytes(), total, file?.Path, file?.Error);
+            var running = files.Values.Where(r => r.IsOpen).Select(r => new FileProgress(r.Path, r.Bytes, r.Size)).ToList();
+            yield return new PrefetchReport(done, totalFiles, failed, Bytes(), total, file?.Path, file?.Error, running);
         }
     }
 
@@ -88,8 +91,9 @@ internal sealed class Prefetch(ModelTree tree, CancellationToken cancellation) :
         Exception? fault = null;
         try
         {
-            var parallel = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = stop.Token };
-            await Parallel.ForEachAsync(files.Values, parallel, CompleteAsync);
+            var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Jobs, CancellationToken = stop.Token };
+            await Parallel.ForEachAsync(files.Values, parallel, async (file, token) =>
+                finished.Writer.TryWrite((file.Path, await file.CompleteAsync(tree, pace, token))));
         }
         catch (Exception e)
         {
@@ -99,31 +103,5 @@ internal sealed class Prefetch(ModelTree tree, CancellationToken cancellation) :
         finished.Writer.TryComplete(fault);
     }
 
-    private async ValueTask CompleteAsync(FileNode file, CancellationToken token)
-    {
-        using var handle = tree.Open(file);
-        lock (open)
-            open.Add(handle);
-        CacheRead result;
-        try
-        {
-            result = await handle.CompleteAsync(token);
-        }
-        finally
-        {
-            lock (open)
-            {
-                open.Remove(handle);
-                finishedBytes += handle.State.CachedBytes;
-            }
-        }
-
-        finished.Writer.TryWrite((file.Path, result.IsOk ? null : ((Errno)result.Errno).ToString()));
-    }
-
-    private long Bytes()
-    {
-        lock (open)
-            return finishedBytes + open.Sum(h => h.State.CachedBytes);
-    }
+    private long Bytes() => files.Values.Sum(f => f.Bytes);
 }

@@ -56,7 +56,8 @@ public sealed class CommandLineTests
         var output = new StringWriter();
         var last = await PrefetchProgress.WriteLinesAsync(Reports(), output, TimeProvider.System);
         Assert.Equal("a: complete\nb: EIO\n", output.ToString());
-        Assert.Equal(1, last!.Failed);
+        Assert.Equal((2, 6, 1), (last.Files, last.Bytes, last.Fetched));
+        Assert.Equal("EIO", Assert.Single(last.Failures).Value);
 
         static async IAsyncEnumerable<PrefetchReport> Reports()
         {

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Hosting;
 using ModelFs.Configuration;
 using ModelFs.Control;
+using ModelFs.Prefetching;
 using ModelFs.Tests.Harness;
 
 namespace ModelFs.Tests.Control;
@@ -99,10 +100,11 @@ public sealed class ControlTests : IAsyncLifetime
         store.Prefetch.AddRange(reports);
         await using var daemon = await StartAsync(store);
         var received = new List<PrefetchReport>();
-        await foreach (var report in daemon.PrefetchAsync(["a", "b"], CancellationToken.None))
+        await foreach (var report in daemon.PrefetchAsync(new PrefetchRequest(["a", "b"], new PrefetchOptions(["*.bin"], 2, 1 << 20)), CancellationToken.None))
             received.Add(report);
         Assert.Equal(reports, received);
         Assert.Equal(["a", "b"], store.Asked);
+        Assert.Equal((2, 1 << 20, "*.bin"), (store.Options!.Jobs, store.Options.LimitRate, Assert.Single(store.Options.Include)));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using ModelFs.Cache;
 using ModelFs.Control;
+using ModelFs.Prefetching;
 
 namespace ModelFs.Tests.Control;
 
@@ -17,6 +18,9 @@ internal sealed class ScriptedStore : IStore
     public string? Failure { get; init; }
 
     public List<PrefetchReport> Prefetch { get; } = [];
+
+    /// <summary>Those of the last prefetch that was asked for.</summary>
+    public PrefetchOptions? Options { get; private set; }
 
     public Task<StatusReport> GetStatusAsync(CancellationToken cancellation) =>
         Task.FromResult(new StatusReport("1.2.3", null, [], [], [new RegistryReport("MLFLOW", "mlflow at x", false, 3.5, "down")],
@@ -46,9 +50,10 @@ internal sealed class ScriptedStore : IStore
             throw new CommandException(Failure);
     }
 
-    public async IAsyncEnumerable<PrefetchReport> PrefetchAsync(IReadOnlyList<string> paths, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<PrefetchReport> PrefetchAsync(PrefetchRequest request, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        Asked.AddRange(paths);
+        Asked.AddRange(request.Paths);
+        Options = request.Options;
         foreach (var report in Prefetch)
             yield return report;
         await Task.CompletedTask;

@@ -25,6 +25,7 @@ internal sealed partial class Stage(Scratch scratch, Origin origin)
         (JsonObjects(), "\"${which}bjects\": 4"),
         (FromOrigin(), "bytes       5.00 MiB from origin, 5.00 MiB served"),
         (JsonBytes(), "\"${which}Bytes\": 5242880"),
+        (Progress(), ""),
         (DemoDirectory(), "/tmp/modelfs-demo-x"),
         (DemoAddress(), "http://127.0.0.1:5001 is mounted"),
         (DemoSent(), "the server sent 2.00 KiB for it"),
@@ -102,6 +103,10 @@ internal sealed partial class Stage(Scratch scratch, Origin origin)
 
     [GeneratedRegex(@"""(?<which>origin|served)Bytes"": \d+")]
     private static partial Regex JsonBytes();
+
+    /// <summary>Written every five seconds, which a slow machine gets to see.</summary>
+    [GeneratedRegex(@"(?m)^\d+/\d+ files, .* left\n")]
+    private static partial Regex Progress();
 
     [GeneratedRegex(@"/tmp/modelfs-demo-\w+")]
     private static partial Regex DemoDirectory();

@@ -1,0 +1,32 @@
+using Microsoft.Extensions.FileSystemGlobbing;
+
+namespace ModelFs.Prefetching;
+
+/// <summary>How a prefetch goes about its paths.</summary>
+/// <param name="Include">Only files that match one of these; none means all. See <see cref="Filter"/>.</param>
+/// <param name="LimitRate">Bytes a second over all files, or null. Readers of the same files are not held to it.</param>
+internal sealed record PrefetchOptions(IReadOnlyList<string> Include, int Jobs = PrefetchOptions.DefaultJobs, long? LimitRate = null)
+{
+    /// <summary>Files at a time. One large file already uses what an origin gives; several small ones hide each other's round trips.</summary>
+    public const int DefaultJobs = 4;
+
+    /// <summary>More would take the places to fetch of those who read.</summary>
+    public const int MostJobs = 64;
+
+    public static PrefetchOptions Default { get; } = new([]);
+
+    /// <summary>Whether a file below a version is wanted, by its path there.</summary>
+    /// <remarks>
+    /// <c>*</c> stands for any characters but a slash, <c>**</c> for any directories. A pattern without a slash is a file's name in any
+    /// directory, one with a slash a path from the version on.
+    /// </remarks>
+    public Func<string, bool> Filter()
+    {
+        if (Include.Count == 0)
+            return _ => true;
+        var matcher = new Matcher(StringComparison.Ordinal);
+        foreach (var pattern in Include)
+            matcher.AddInclude(pattern.Contains('/') ? pattern.TrimStart('/') : "**/" + pattern);
+        return path => matcher.Match(path).HasMatches;
+    }
+}

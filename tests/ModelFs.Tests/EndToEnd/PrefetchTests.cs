@@ -1,0 +1,141 @@
+using System.Text.Json;
+using ModelFs.Tests.Harness;
+
+namespace ModelFs.Tests.EndToEnd;
+
+/// <summary><c>modelfs prefetch</c> as it is asked, interrupted and killed.</summary>
+[Collection("mounts")]
+public sealed class PrefetchTests : IAsyncLifetime
+{
+    private const string Weights = "MLFLOW/tiny-bert/1/weights.bin";
+
+    /// <summary>Slow enough that 4 MiB take half a minute: nobody misses the middle of it.</summary>
+    private const string Slowly = "128KiB/s";
+
+    private readonly Scratch scratch = new();
+    private Origin origin = null!;
+
+    private IReadOnlyDictionary<string, string> Variables => new Dictionary<string, string>
+    {
+        ["MODELFS_CACHE"] = scratch["cache"],
+        ["MODELFS_REGISTRY_MLFLOW"] = origin.Registry["MLFLOW=".Length..],
+    };
+
+    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
+
+    public async Task DisposeAsync()
+    {
+        await origin.DisposeAsync();
+        scratch.Dispose();
+    }
+
+    [Theory]
+    [InlineData("-", "MLFLOW/tiny-bert/1/weights.bin\n\n# not this one\n  MLFLOW/tiny-bert/2/config.json \n", 2)]
+    [InlineData("list", "models:/tiny-bert@champion\n", 4)]
+    public async Task Paths_come_from_a_file_or_from_standard_input(string from, string text, int files)
+    {
+        scratch.Write("list", text);
+        var input = from == "-" ? "cat" : "true";
+        var file = from == "-" ? "-" : scratch["list"];
+        var result = await Shell.RunAsync(
+            $"{input} '{scratch["list"]}' | MODELFS_CACHE='{scratch["cache"]}' '{ModelFsProcess.Executable}' prefetch --registry '{origin.Registry}' --from '{file}' --json");
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(files, JsonDocument.Parse(result.Output).RootElement.GetProperty("files").GetInt32());
+    }
+
+    [Theory]
+    [InlineData("*.json", "config.json")]
+    [InlineData("config*,MLmodel", "MLmodel config.json")]
+    [InlineData("**/*.txt", "requirements.txt")]
+    [InlineData("*/config.json", "")]
+    public async Task Only_what_is_included_is_fetched(string globs, string files)
+    {
+        var result = await RunAsync(["prefetch", "--jobs", "1", .. globs.Split(',').SelectMany(g => new[] { "--include", g }), "MLFLOW/tiny-bert/1"]);
+        Assert.Equal(0, result.ExitCode);
+        var complete = result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Where(line => line.EndsWith(": complete", StringComparison.Ordinal)).Select(line => line.Split('/')[^1].Replace(": complete", "", StringComparison.Ordinal));
+        Assert.Equal(files, string.Join(' ', complete.Order(StringComparer.Ordinal)));
+    }
+
+    [Fact]
+    public async Task An_unknown_path_does_not_stop_the_others_and_is_named_with_the_reason()
+    {
+        var result = await RunAsync("prefetch", "MLFLOW/nobody/1", "MLFLOW/tiny-bert/2", "--json");
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains("MLFLOW/nobody/1: MLFLOW has no model 'nobody'", result.Errors, StringComparison.Ordinal);
+        Assert.EndsWith("modelfs: 1 of 5 files failed; run this again for them\n", result.Errors, StringComparison.Ordinal);
+        var summary = JsonDocument.Parse(result.Output).RootElement;
+        Assert.Equal("MLFLOW/nobody/1", Assert.Single(summary.GetProperty("failures").EnumerateObject()).Name);
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_had_is_named_with_the_registrys_words()
+    {
+        Assert.Equal(0, (await RunAsync("ls", "MLFLOW/tiny-bert/2")).ExitCode);
+        File.Delete(origin.Store.ContentPath("2", "config.json"));
+        var result = await RunAsync("prefetch", "MLFLOW/tiny-bert/2");
+        Assert.Equal(3, result.ExitCode);
+        Assert.Matches("(?m)^MLFLOW/tiny-bert/2/config.json: .*500", result.Errors);
+    }
+
+    [Theory]
+    [InlineData("--jobs", "0")]
+    [InlineData("--jobs", "many")]
+    [InlineData("--limit-rate", "fast")]
+    [InlineData("--limit-rate", "5/s")]
+    [InlineData("--from", "/does/not/exist")]
+    public async Task What_makes_no_sense_exits_with_2(string option, string value)
+    {
+        var result = await RunAsync("prefetch", option, value, Weights);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(option, result.Errors, StringComparison.Ordinal);
+        Assert.Single(result.Errors.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
+    public async Task Nothing_to_fetch_is_no_success()
+    {
+        Assert.Equal(2, (await RunAsync("prefetch")).ExitCode);
+        Assert.Equal(2, (await RunAsync("prefetch", "--from", scratch.Write("none", "# nothing\n"))).ExitCode);
+    }
+
+    [Theory]
+    [InlineData(false, "INT")]
+    [InlineData(false, "TERM")]
+    [InlineData(true, "INT")]
+    [InlineData(true, "KILL")]
+    public async Task Interrupted_in_the_middle_of_a_file_it_goes_on_where_it_was_and_fetches_nothing_twice(bool daemon, string signal)
+    {
+        await using var mount = daemon ? await ModelFsProcess.MountAsync(scratch, ["--registry", origin.Registry]) : null;
+        await using (var slow = ModelFsProcess.Start(["prefetch", Weights, "--limit-rate", Slowly], Variables))
+        {
+            await ModelFsProcess.WaitForAsync(() => slow.HasExited || origin.Server.BytesSent > 512 << 10, "the middle of the file");
+            Assert.False(slow.HasExited, slow.Log);
+            var code = await (signal switch { "INT" => slow.InterruptAsync(), "TERM" => slow.TerminateAsync(), _ => slow.KillAsync() });
+            Assert.NotEqual(0, code);
+        }
+
+        Assert.InRange(origin.Server.BytesSent, 512 << 10, Origin.WeightsSize / 2);
+        Assert.Equal(0, (await RunAsync("prefetch", Weights)).ExitCode);
+        // Names and sizes are asked for in some kilobytes; a block that was on its way when it was interrupted may come again.
+        Assert.InRange(origin.Server.BytesSent, Origin.WeightsSize, Origin.WeightsSize + (1 << 19));
+        Assert.Equal(origin.Content("1", "weights.bin"), (await RunAsync("cat", Weights)).Output);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Killed_in_the_middle_of_a_file_it_is_completed_by_the_next_run(bool daemon)
+    {
+        await using var mount = daemon ? await ModelFsProcess.MountAsync(scratch, ["--registry", origin.Registry]) : null;
+        await using var slow = ModelFsProcess.Start(["prefetch", Weights, "--limit-rate", Slowly], Variables);
+        await ModelFsProcess.WaitForAsync(() => slow.HasExited || origin.Server.BytesSent > 512 << 10, "the middle of the file");
+        Assert.False(slow.HasExited, slow.Log);
+        await (mount ?? slow).KillAsync();
+        Assert.NotEqual(0, await slow.WaitForExitAsync());
+        Assert.Equal(0, (await RunAsync("prefetch", Weights)).ExitCode);
+        Assert.Equal(origin.Content("1", "weights.bin"), (await RunAsync("cat", Weights)).Output);
+    }
+
+    private Task<RunResult> RunAsync(params string[] arguments) => ModelFsProcess.RunAsync(arguments, Variables);
+}
