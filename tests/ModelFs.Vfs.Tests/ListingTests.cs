@@ -225,6 +225,37 @@ public sealed class ListingTests
     }
 
     [Fact]
+    public async Task A_listing_that_has_not_changed_is_kept_and_one_that_has_shares_what_has_not()
+    {
+        await using var tree = await TreeUnderTest.StartAsync(registry =>
+        {
+            AddMany(registry, 50);
+            registry.Models["model-00003"].With(1, ("f", "1")).With(2, ("f", "2")).Alias("champion", "1");
+        });
+        var directory = await tree.NodeAsync("MLFLOW");
+        await tree.NamesAsync(directory);
+        var registry = tree.Tree.Registries[0];
+        var first = registry.PeekModels()!;
+        var begun = first.Begun;
+
+        tree.Time.Advance(TimeSpan.FromSeconds(20));
+        await tree.NamesAsync(directory);
+        Assert.Same(first, registry.PeekModels());
+        Assert.True(first.Begun > begun);
+        Assert.Equal("1", await tree.LinkAsync("MLFLOW/model-00003/champion"));
+
+        tree.Registry.Models["model-00003"].Alias("champion", "2");
+        tree.Registry.Add("model-99999");
+        tree.Time.Advance(TimeSpan.FromSeconds(20));
+        Assert.Contains("model-99999", await tree.NamesAsync(directory));
+        var second = registry.PeekModels()!;
+        Assert.NotSame(first, second);
+        Assert.Same(first.Find("model-00004"), second.Find("model-00004"));
+        Assert.NotSame(first.Find("model-00003"), second.Find("model-00003"));
+        Assert.Equal("2", await tree.LinkAsync("MLFLOW/model-00003/champion"));
+    }
+
+    [Fact]
     public async Task READDIRPLUS_gives_attributes_where_they_are_known()
     {
         await using var tree = await TreeUnderTest.StartAsync(registry =>

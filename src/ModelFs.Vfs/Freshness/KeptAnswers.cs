@@ -282,6 +282,13 @@ internal sealed class KeptAnswers<TKey, T>(
     /// <summary>Stores what has changed. That a thing is gone is stored only where it would come back from the disk otherwise, be it with a listing.</summary>
     private void Save(TKey key, Entry entry, T? value)
     {
+        // The encoding of a large listing is large too: what was given back unchanged is not encoded to find that out.
+        lock (entry)
+        {
+            if (value is not null && ReferenceEquals(entry.SavedValue, value) && time.GetElapsedTime(entry.SavedAt) < RewriteInterval)
+                return;
+        }
+
         var encoded = value is null ? null : question.File.Encode(value);
         if (value is not null && encoded is null)
             return;
@@ -294,6 +301,7 @@ internal sealed class KeptAnswers<TKey, T>(
                 return;
             entry.HadValue = value is not null;
             entry.SavedHash = hash;
+            entry.SavedValue = value;
             entry.SavedAt = time.GetTimestamp();
         }
 
@@ -353,6 +361,8 @@ internal sealed class KeptAnswers<TKey, T>(
         public bool HadValue { get; set; }
 
         public UInt128? SavedHash { get; set; }
+
+        public T? SavedValue { get; set; }
 
         public long SavedAt { get; set; }
 

@@ -16,6 +16,9 @@ internal abstract class ListedEntry(string key, byte[] name)
 
     /// <summary>What its node id is made of; 0 until the kernel needs one.</summary>
     public uint Ordinal { get; set; }
+
+    /// <summary>Whether another entry of the same name says nothing new.</summary>
+    public abstract bool Repeats(ListedEntry other);
 }
 
 internal sealed class ListedModel(Model model, byte[] name) : ListedEntry(model.Name, name)
@@ -23,6 +26,10 @@ internal sealed class ListedModel(Model model, byte[] name) : ListedEntry(model.
     public Model Model { get; } = model;
 
     public override DateTimeOffset Time => Model.Updated;
+
+    public override bool Repeats(ListedEntry other) =>
+        other is ListedModel { Model: var model } && (Model.Created, Model.Updated) == (model.Created, model.Updated)
+        && Model.Aliases.Count == model.Aliases.Count && Model.Aliases.All(alias => model.Aliases.GetValueOrDefault(alias.Key) == alias.Value);
 
     public static ListedModel? Of(Model model) => EscapedName.Escape(model.Name) is { } name ? new(model, name) : null;
 }
@@ -39,6 +46,8 @@ internal sealed class ListedLink(string alias, string key, byte[] name, string v
 
     public override DateTimeOffset Time { get; } = time;
 
+    public override bool Repeats(ListedEntry other) => other is ListedLink link && (Alias, Version, Time) == (link.Alias, link.Version, link.Time);
+
     public static ListedLink? Of(string alias, string version, DateTimeOffset time)
     {
         var key = ModelChildName.OfAlias(alias);
@@ -53,6 +62,8 @@ internal sealed class ListedVersion(ModelVersion version, byte[] name) : ListedE
     public ModelVersion Version { get; } = version;
 
     public override DateTimeOffset Time => Version.Created;
+
+    public override bool Repeats(ListedEntry other) => other is ListedVersion version && Version == version.Version;
 
     public static ListedVersion? Of(ModelVersion version) =>
         ModelChildName.IsVersion(version.Version) && EscapedName.Escape(version.Version) is { } name ? new(version, name) : null;

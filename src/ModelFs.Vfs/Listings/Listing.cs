@@ -59,7 +59,7 @@ internal sealed class Listing
     public Listing? Previous { get; set; }
 
     /// <summary>When the first page was asked for: no entry is older.</summary>
-    public long Begun { get; }
+    public long Begun { get; private set; }
 
     /// <summary>When the last page came.</summary>
     public long Arrived { get; private set; }
@@ -111,6 +111,16 @@ internal sealed class Listing
         }
 
         older.Previous = null;
+    }
+
+    /// <summary>Takes the age of a newer listing that has turned out to hold the same entries.</summary>
+    /// <returns>False where it does not.</returns>
+    public bool TryRenew(Listing newer)
+    {
+        if (!Snapshot().AsSpan().SequenceEqual(newer.Snapshot()))
+            return false;
+        Begun = newer.Begun;
+        return true;
     }
 
     /// <summary>Waits until the entry has come, or there is none.</summary>

@@ -29,12 +29,23 @@ internal sealed class ListingPages(string name, IModelRegistry registry, Errands
             return begun;
         }
 
-        var listing = new Listing(NextGeneration(), fetch, errands, time);
+        var listing = new Listing(NextGeneration(), Reusing(known, fetch), errands, time);
         if (await listing.CompleteAsync(cancellation).ConfigureAwait(false) is { } error)
             return error;
+        if (known.TryRenew(listing))
+            return known;
         listing.Succeed(known);
         return listing;
     }
+
+    /// <summary>Lets go of what is known already page by page: a large registry that is listed again and again would else be in memory many times over.</summary>
+    private static FetchPage Reusing(Listing known, FetchPage fetch) => async (token, cancellation) =>
+    {
+        var page = await fetch(token, cancellation).ConfigureAwait(false);
+        return page.IsOk
+            ? page.Value with { Items = [.. page.Value.Items.Select(entry => known.Find(entry.Key) is { } old && old.Repeats(entry) ? old : entry)] }
+            : page;
+    };
 
     public async ValueTask<RegistryResult<Page<ListedEntry>>> Models(string? token, CancellationToken cancellation)
     {
