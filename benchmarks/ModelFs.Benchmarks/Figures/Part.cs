@@ -19,6 +19,7 @@ internal sealed record Part(string Name, string Title, IReadOnlyList<Tool> Tools
         new("shards", "Eight processes map the same four cold files", [], Shards.RunAsync),
         new("memory", "The daemon's memory under 64 readers of 64 cold files", [], DaemonMemory.RunAsync),
         new("fio", "fio on a complete file", [Tool.Fio], FioShapes.RunAsync),
+        new("code", "In memory, by BenchmarkDotNet in this process", [], Code.RunAsync),
     ];
 
     public static Part Named(string name) => All.FirstOrDefault(part => part.Name == name)
