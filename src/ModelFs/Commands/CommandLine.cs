@@ -30,6 +30,7 @@ internal static class CommandLine
             StatusCommand.Create(),
             ConfigCommand.Create(),
             EnvCommand.Create(),
+            DoctorCommand.Create(),
             DemoCommand.Create(),
         };
         var help = root.Options.OfType<HelpOption>().Single();

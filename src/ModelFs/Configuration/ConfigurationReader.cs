@@ -60,12 +60,19 @@ internal static class ConfigurationReader
                 continue;
             if (Setting.All.FirstOrDefault(s => s.Variable == name) is { } setting)
                 draft.Set(setting, value, name);
-            else if (name.StartsWith(RegistryPrefix, StringComparison.Ordinal) && !IsInjected(name))
-                draft.Declare(name[RegistryPrefix.Length..], value, name);
-            else
+            else if (IsIgnored(name))
                 warnings.Add($"the variable {name} is no setting of modelfs and is ignored");
+            else
+                draft.Declare(name[RegistryPrefix.Length..], value, name);
         }
     }
+
+    /// <summary>It looks like a setting, and is none.</summary>
+    public static bool IsIgnored(string name) =>
+        name.StartsWith(Setting.VariablePrefix, StringComparison.Ordinal)
+        && name != ConfigVariable
+        && !Setting.All.Any(s => s.Variable == name)
+        && (!name.StartsWith(RegistryPrefix, StringComparison.Ordinal) || IsInjected(name));
 
     /// <summary>Kubernetes describes a service called <c>modelfs-registry</c> to its pods in variables that look like ours.</summary>
     private static bool IsInjected(string name) =>

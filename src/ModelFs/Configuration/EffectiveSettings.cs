@@ -20,6 +20,9 @@ internal static class EffectiveSettings
         "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH", "MLFLOW_WORKSPACE",
     ];
 
+    /// <summary>All variables of MLflow's client that are read.</summary>
+    public static IReadOnlyList<string> MlflowVariables { get; } = ["MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", .. ClientVariables];
+
     public static IReadOnlyList<EffectiveSetting> Of(ConfigurationInput input)
     {
         var (draft, _) = ConfigurationReader.ReadLayers(input);

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using ModelFs.Cache;
 using ModelFs.Configuration;
+using ModelFs.Doctor;
 using ModelFs.Prefetching;
 
 namespace ModelFs.Control;
@@ -73,4 +74,5 @@ internal sealed record Line<T>(T? Item, string? Error);
 [JsonSerializable(typeof(PrefetchSummary))]
 [JsonSerializable(typeof(ErrorReport))]
 [JsonSerializable(typeof(IReadOnlyList<EffectiveSetting>))]
+[JsonSerializable(typeof(IReadOnlyList<Finding>))]
 internal sealed partial class ReportJson : JsonSerializerContext;

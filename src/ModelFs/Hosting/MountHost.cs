@@ -58,7 +58,7 @@ internal static class MountHost
     {
         var answers = await Task.WhenAll(options.Registries.Select(registry => store.PingAsync(registry.Name, WarnWithin, cancellation)));
         foreach (var answer in answers.Where(a => !a.Answers))
-            report.Warn($"registry {answer.Name} does not answer yet: {answer.Error}; the mount is there, and that directory heals by itself");
+            report.Warn($"registry {answer.Name} does not answer yet: {answer.Error?.TrimEnd('.')}; the mount is there, and that directory heals by itself");
     }
 
     /// <summary>A start that fails half-way undoes the half: no mount stays behind because a socket could not be bound.</summary>
