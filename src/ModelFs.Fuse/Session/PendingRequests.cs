@@ -11,7 +11,7 @@ internal readonly record struct ExpiredRequest(ulong Unique, FuseOpcode Opcode, 
 /// and so that the deadline also covers a handler which blocks its thread. It is cancelled only under the lock
 /// and leaves under the lock: no token of a later request can fire by mistake.
 /// </remarks>
-internal sealed class PendingRequests(BufferPool buffers, TimeProvider time)
+internal sealed class PendingRequests(BufferPool buffers, Metrics metrics, TimeProvider time)
 {
     /// <summary>Requests beyond this are left to the collector: it bounds what a burst of waiting reads leaves behind.</summary>
     private const int MostPooled = 64;
@@ -55,6 +55,8 @@ internal sealed class PendingRequests(BufferPool buffers, TimeProvider time)
     /// <summary>The handler has completed, and its result is used up.</summary>
     public void End(FuseRequest request)
     {
+        if (metrics.TakesTime)
+            metrics.Served(request.Opcode, time.GetElapsedTime(request.Started));
         lock (gate)
         {
             pending.Remove(request.Unique);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging.Abstractions;
 using ModelFs.Testing.Kernel;
 
@@ -15,8 +16,16 @@ public sealed class AllocationTests
     [InlineData(Opcode.Lookup)]
     [InlineData(Opcode.ReadDirPlus)]
     [InlineData(Opcode.Open)]
-    public async Task A_request_that_is_served_warm_allocates_nothing(Opcode opcode)
+    public async Task A_request_that_is_served_warm_allocates_nothing_also_while_it_is_measured(Opcode opcode)
     {
+        long measured = 0;
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Meter.Name == "ModelFs.Fuse") self.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<double>((_, _, _, _) => Interlocked.Increment(ref measured));
+        listener.Start();
         byte[] body = opcode switch
         {
             Opcode.Read or Opcode.ReadDirPlus => KernelRequests.ReadBody(0, 0, 1 << 17),
@@ -32,6 +41,7 @@ public sealed class AllocationTests
 
         Assert.Equal(WarmUp + Measured, device.Successes);
         Assert.Equal(0, device.AllocatedBytes);
+        Assert.True(Interlocked.Read(ref measured) >= Measured);
     }
 
     /// <summary>Sends one request over and over, and counts what the thread that serves it allocates meanwhile.</summary>
