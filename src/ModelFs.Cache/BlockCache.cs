@@ -37,6 +37,7 @@ public sealed class BlockCache : IAsyncDisposable
         upkeep = new Upkeep(this, resources, directoryLock);
         stallWatch = new StallWatch(resources);
         Inventory = new Inventory(this);
+        resources.Metrics.Observe(() => Status, () => resources.Fetches);
     }
 
     /// <summary>Manifests, listings and aliases that outlive the process.</summary>

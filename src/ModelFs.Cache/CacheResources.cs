@@ -75,6 +75,9 @@ internal sealed class CacheResources : IDisposable
     /// <summary>The share of one registry in <see cref="DemandSlots"/>; taken first.</summary>
     public SemaphoreSlim DemandSlotsOf(string owner) => demandSlotsByOwner.GetOrAdd(owner, static _ => new SemaphoreSlim(DemandFetchesOfOne));
 
+    /// <summary>Requests to sources under way.</summary>
+    public long Fetches => DemandFetches - DemandSlots.CurrentCount + (AheadFetches - AheadSlots.CurrentCount);
+
     public CancellationToken Closing => closing.Token;
 
     /// <summary>Objects whose content was not what the registry promised, until the process ends.</summary>

@@ -45,7 +45,7 @@ internal sealed class KeptRegistry
         Registry = registry;
         this.options = options;
         this.time = time;
-        var health = new RegistryHealth(name, time, log);
+        var health = Health = new RegistryHealth(name, time, log);
         var origin = name + "\n" + registry.Description;
         var pages = new ListingPages(name, registry, errands, time, log);
 
@@ -120,6 +120,8 @@ internal sealed class KeptRegistry
     public string Name { get; }
 
     public IModelRegistry Registry { get; }
+
+    public RegistryHealth Health { get; }
 
     /// <summary>A model by its entry's name. One that the listing shows needs no question of its own.</summary>
     public ValueTask<Answer<Model>> FindModelAsync(ReadOnlySpan<byte> name, CancellationToken cancellation)

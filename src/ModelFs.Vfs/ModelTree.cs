@@ -18,6 +18,7 @@ namespace ModelFs.Vfs;
 public sealed class ModelTree : IAsyncDisposable
 {
     private readonly Errands errands = new();
+    private readonly Metrics metrics;
     private readonly ILogger log;
 
     /// <exception cref="ArgumentException">A registry's name cannot be a directory's, or is there twice.</exception>
@@ -38,6 +39,7 @@ public sealed class ModelTree : IAsyncDisposable
         Options = options;
         Time = time;
         Registries = [.. registries.Select(registry => new KeptRegistry(registry.Name, registry.Registry, cache.Metadata, options, errands, time, log))];
+        metrics = new Metrics(Registries);
     }
 
     internal KeptRegistry[] Registries { get; }
@@ -72,7 +74,11 @@ public sealed class ModelTree : IAsyncDisposable
         Cache.GetStateAsync(ObjectIdentity.Describe(file.Registry, file.Manifest.Version, file.File).Key);
 
     /// <summary>Ends the questions under way, and waits for answers that are on their way to the disk.</summary>
-    public ValueTask DisposeAsync() => errands.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        metrics.Dispose();
+        return errands.DisposeAsync();
+    }
 
     internal ObjectHandle Open(KeptRegistry registry, ModelVersion version, ManifestFile file)
     {

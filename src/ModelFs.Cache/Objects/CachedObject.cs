@@ -23,6 +23,7 @@ internal sealed class CachedObject
     private readonly ObjectReader reader;
     private readonly Sealing sealing;
     private readonly Completion completion;
+    private readonly ReadCounters counters;
     private volatile Task ready = Task.CompletedTask;
     private TaskCompletionSource changed = NewSignal();
     private bool isUnloaded;
@@ -35,6 +36,7 @@ internal sealed class CachedObject
         Source = source;
         Resources = resources;
         Account = resources.Accounts.Of(descriptor.Owner);
+        counters = resources.Metrics.ReadsOf(descriptor.Owner);
         plan = new FetchPlan(this, map, gate);
         Disk = new ObjectDisk(this, map, gate);
         reader = new ObjectReader(this, map, plan, gate);
@@ -202,9 +204,10 @@ internal sealed class CachedObject
         Account.AddOrigin(bytes);
     }
 
-    public void Used(int bytes)
+    /// <param name="waited">Whether the read waited for the source.</param>
+    public void Used(int bytes, bool waited)
     {
-        Resources.Metrics.AddServed(bytes);
+        counters.Add(bytes, IsSealed, waited);
         Account.AddServed(bytes);
         Volatile.Write(ref lastUse, Resources.Now);
     }

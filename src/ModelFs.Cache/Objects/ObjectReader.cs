@@ -32,7 +32,7 @@ internal sealed class ObjectReader(CachedObject owner, BlockMap map, FetchPlan p
                 owner.LookAhead(readAhead.Observe(offset, length));
         }
 
-        owner.Used(length);
+        owner.Used(length, waited: false);
         return true;
     }
 
@@ -45,6 +45,7 @@ internal sealed class ObjectReader(CachedObject owner, BlockMap map, FetchPlan p
             hint = readAhead.Observe(offset, destination.Length);
 
         int done = 0;
+        bool waited = false;
         while (true)
         {
             Step step;
@@ -58,7 +59,7 @@ internal sealed class ObjectReader(CachedObject owner, BlockMap map, FetchPlan p
             switch (step.Kind)
             {
                 case StepKind.End:
-                    owner.Used(done);
+                    owner.Used(done, waited);
                     return new CacheRead(done, 0);
                 case StepKind.Fail:
                     return new CacheRead(0, step.Count);
@@ -66,6 +67,7 @@ internal sealed class ObjectReader(CachedObject owner, BlockMap map, FetchPlan p
                     done += await ReadJob.RunAsync(owner.Resources, owner.Disk, offset + done, destination.Slice(done, step.Count), cancellation).ConfigureAwait(false);
                     break;
                 default:
+                    waited |= step.Waiter is not null;
                     var (copied, errno) = await CopyAsync(step, offset + done, destination[done..], cancellation).ConfigureAwait(false);
                     if (errno != 0)
                         return new CacheRead(0, errno);

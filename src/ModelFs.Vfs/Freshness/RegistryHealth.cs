@@ -22,6 +22,26 @@ internal sealed class RegistryHealth(string registry, TimeProvider time, ILogger
     private long? lastAnswer;
     private int refreshes;
 
+    /// <summary>False from the first question that it did not answer at all until the next that it did; true before there was one.</summary>
+    public bool IsUp
+    {
+        get
+        {
+            lock (gate)
+                return downSince is null;
+        }
+    }
+
+    /// <summary>Since it last answered, or null if it has not yet.</summary>
+    public TimeSpan? Age
+    {
+        get
+        {
+            lock (gate)
+                return lastAnswer is { } last ? time.GetElapsedTime(last) : null;
+        }
+    }
+
     public bool IsWorthWaiting
     {
         get

@@ -1,0 +1,22 @@
+using System.Diagnostics.Metrics;
+
+namespace ModelFs.Vfs;
+
+/// <summary>How the registries of one tree are, under the meter <c>ModelFs.Vfs</c>. It asks nobody: it says what the last questions met.</summary>
+internal sealed class Metrics : IDisposable
+{
+    private readonly Meter meter = new("ModelFs.Vfs");
+
+    public Metrics(IReadOnlyList<KeptRegistry> registries)
+    {
+        meter.CreateObservableGauge("modelfs.registry.up", () => registries.Select(r => Of(r, r.Health.IsUp ? 1L : 0L)), null,
+            "0 while the registry does not answer; 1 also before it was asked");
+        meter.CreateObservableGauge("modelfs.registry.age", () => registries.Where(r => r.Health.Age is not null).Select(r => Of(r, r.Health.Age!.Value.TotalSeconds)), "s",
+            "Since the registry last answered a question");
+    }
+
+    public void Dispose() => meter.Dispose();
+
+    private static Measurement<T> Of<T>(KeptRegistry registry, T value)
+        where T : struct => new(value, new KeyValuePair<string, object?>("registry", registry.Name));
+}
