@@ -18,4 +18,10 @@ internal static partial class Log
 
     [LoggerMessage(5, LogLevel.Warning, "registry {Registry} does not answer yet: {Error}; its directory heals by itself")]
     public static partial void RegistryDown(ILogger logger, string registry, string? error);
+
+    [LoggerMessage(6, LogLevel.Information, "health and metrics on {Address}")]
+    public static partial void Monitoring(ILogger logger, string address);
+
+    [LoggerMessage(7, LogLevel.Warning, "{Path}: no link can be made or removed there: {Reason}; below the mount point everything is there all the same")]
+    public static partial void NoLink(ILogger logger, string path, string reason);
 }

@@ -52,6 +52,9 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, SetLastError = true)]
     public static partial int fstatfs(SafeFileHandle file, ref byte buffer);
 
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial nint getdents64(SafeFileHandle directory, ref byte buffer, nint size);
+
     /// <returns>Memory that <see cref="NativeMemory.Free"/> frees, or null.</returns>
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial byte* realpath(string path, byte* resolved);

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 using ModelFs.Registries;
 
@@ -34,6 +35,12 @@ internal sealed record ModelFsOptions
 
     /// <summary>Whether other users may enter the mount. Default yes for root, else no: <c>fusermount3</c> wants <c>user_allow_other</c> for it.</summary>
     public bool AllowOther { get; init; }
+
+    /// <summary>Whether links to the registries stand beside the mount point. Default no: only who binds the parent elsewhere needs them.</summary>
+    public bool Links { get; init; }
+
+    /// <summary>Where probes and Prometheus are answered. Default nowhere.</summary>
+    public IPEndPoint? Metrics { get; init; }
 
     public LogFormat LogFormat { get; init; }
 

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 
 namespace ModelFs.Configuration;
@@ -27,6 +28,10 @@ internal sealed record Setting(string Key, string Argument, string Help, Func<Mo
             (o, v) => o with { RequestDeadline = Time(v, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)) }),
         new("allowOther", "true|false", "Whether other users may enter the mount (default true for root, else false).",
             (o, v) => o with { AllowOther = Flagged(v) }),
+        new("links", "true|false", "Whether links to the registries are kept beside the mount point, for who binds its parent (default false).",
+            (o, v) => o with { Links = Flagged(v) }),
+        new("metrics", "ADDRESS:PORT", "Where health (/healthz/live, ready, started) and /metrics are answered, such as 0.0.0.0:9464 (default nowhere).",
+            (o, v) => o with { Metrics = EndPoint(v) }),
         new("logFormat", "human|json", "How the log is written (default human on a terminal, else json).",
             (o, v) => o with { LogFormat = OneOf(v, ("human", LogFormat.Human), ("json", LogFormat.Json)) }),
         new("logLevel", "LEVEL", "Least level that is logged: debug, information, warning or error.",
@@ -49,6 +54,12 @@ internal sealed record Setting(string Key, string Argument, string Help, Func<Mo
         !ByteSize.TryParse(value, out var size) ? throw new FormatException("is not " + ByteSize.Forms)
         : size < least ? throw new FormatException($"is out of range: at least {leastText}")
         : size;
+
+    /// <summary>With a port; port 0 is any that is free, and the log says which.</summary>
+    private static IPEndPoint EndPoint(string value) =>
+        IPEndPoint.TryParse(value, out var endPoint) && endPoint.ToString() == value
+            ? endPoint
+            : throw new FormatException("is no ADDRESS:PORT, such as 0.0.0.0:9464 or [::]:9464");
 
     private static T OneOf<T>(string value, params ReadOnlySpan<(string Name, T Value)> choices)
     {

@@ -16,7 +16,7 @@ internal sealed class LocalStore : IStore
     /// <summary>Longer, and <c>status</c> would rather say that the registry does not answer.</summary>
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
 
-    private static readonly string Version = typeof(LocalStore).Assembly.GetName().Version?.ToString(3) ?? "";
+    public static readonly string Version = typeof(LocalStore).Assembly.GetName().Version?.ToString(3) ?? "";
 
     private readonly ModelFsOptions options;
     private readonly BlockCache cache;

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Logging;
 using ModelFs.Configuration;
 using ModelFs.Control;
 using ModelFs.Fuse;
+using ModelFs.Monitoring;
 
 namespace ModelFs.Hosting;
 
@@ -32,8 +33,13 @@ internal static class MountHost
 
         try
         {
+            var health = new Health();
+            using var process = new Metrics(LocalStore.Version);
+            using var export = OtlpExport.Start(LocalStore.Version);
+            // Before the store: a probe sees that it is being opened, and a port that is taken costs no mount.
+            await using var monitor = options.Metrics is { } endPoint ? await MonitorServer.StartAsync(endPoint, health, logs, cancellation) : null;
             await using var store = await LocalStore.OpenAsync(options, logs, cancellation);
-            await using var app = Build(options, mountPoint, store, logs);
+            await using var app = Build(options, mountPoint, store, health, logs);
             try
             {
                 await StartAsync(app, cancellation);
@@ -75,14 +81,14 @@ internal static class MountHost
         }
     }
 
-    private static WebApplication Build(ModelFsOptions options, string mountPoint, LocalStore store, ILoggerFactory logs)
+    private static WebApplication Build(ModelFsOptions options, string mountPoint, LocalStore store, Health health, ILoggerFactory logs)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = MountPoints.Name });
         builder.Services.Replace(ServiceDescriptor.Singleton(logs));
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownTimeout);
         builder.Services.Configure<ConsoleLifetimeOptions>(o => o.SuppressStatusMessages = true);
         builder.Services.AddHostedService(services =>
-            new MountSession(mountPoint, options, store, logs, services.GetRequiredService<IHostApplicationLifetime>()));
+            new MountSession(mountPoint, options, store, health, logs, services.GetRequiredService<IHostApplicationLifetime>()));
         ControlServer.Listen(builder.WebHost, () => ControlSocket.Bind(options, mountPoint));
         var app = builder.Build();
         ControlServer.Map(app, store, new DaemonReport(Environment.ProcessId, TimeProvider.System.GetUtcNow(), mountPoint));

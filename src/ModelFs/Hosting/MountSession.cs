@@ -3,22 +3,26 @@ using Microsoft.Extensions.Logging;
 using ModelFs.Configuration;
 using ModelFs.Control;
 using ModelFs.Fuse;
+using ModelFs.Monitoring;
 using ModelFs.Vfs;
 
 namespace ModelFs.Hosting;
 
 /// <summary>The mount, for as long as the host runs. When it ends from outside, so does the host.</summary>
 internal sealed class MountSession(
-    string mountPoint, ModelFsOptions options, LocalStore store, ILoggerFactory logs, IHostApplicationLifetime lifetime) : IHostedService
+    string mountPoint, ModelFsOptions options, LocalStore store, Health health, ILoggerFactory logs, IHostApplicationLifetime lifetime) : IHostedService
 {
     private readonly ILogger logger = logs.CreateLogger("ModelFs.Mount");
     private readonly ModelFileSystem fileSystem = new(store.Tree, logs);
+    private readonly RegistryLinks? links = options.Links ? new(mountPoint, [.. options.Registries.Select(r => r.Name)], logs.CreateLogger<RegistryLinks>()) : null;
     private FuseMount? mount;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var mountOptions = new FuseMountOptions { Name = MountPoints.Name, AllowOther = options.AllowOther, RequestDeadline = options.RequestDeadline };
         mount = await FuseMount.MountAsync(mountPoint, fileSystem, mountOptions, logs, cancellationToken);
+        links?.Make();
+        health.Mounted(mount);
         Log.Serving(logger, string.Join(", ", options.Registries.Select(r => r.Name)), mountPoint, options.Cache);
         _ = EndWithMountAsync(mount);
         _ = ReportRegistriesAsync();
@@ -26,8 +30,10 @@ internal sealed class MountSession(
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
+        health.Stopping();
         if (mount is not null)
         {
+            links?.Remove();
             await mount.DisposeAsync();
             Log.Unmounted(logger, mountPoint);
         }

@@ -1,0 +1,124 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using ModelFs.Tests.Harness;
+
+namespace ModelFs.Tests.Monitoring;
+
+/// <summary>The port for probes and metrics of the built program, on a real mount.</summary>
+[Collection("mounts")]
+public sealed partial class MonitorTests : IAsyncLifetime
+{
+    private readonly Scratch scratch = new();
+    private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(30) };
+    private Origin origin = null!;
+
+    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
+
+    public async Task DisposeAsync()
+    {
+        http.Dispose();
+        await origin.DisposeAsync();
+        scratch.Dispose();
+    }
+
+    [Fact]
+    public async Task What_is_read_is_counted_and_written_as_Prometheus_reads_it()
+    {
+        await using var mount = await MountAsync();
+        var size = (double)Origin.WeightsSize;
+        await ReadAsync("1/weights.bin");
+        Assert.Equal(200, await StatusAsync(mount, "healthz/ready"));
+
+        var text = Exposition.Parse(await http.GetStringAsync(new Uri(Address(mount), "metrics")));
+        Assert.Equal(size, text.Value("modelfs_cache_served_bytes_total", ("registry", "MLFLOW")));
+        Assert.Equal(size, text.Value("modelfs_cache_origin_bytes_total"));
+        Assert.Equal(size, text.Value("modelfs_registry_bytes_total", ("registry", "MLFLOW")));
+        Assert.True(text.Value("modelfs_registry_requests_total", ("registry", "MLFLOW")) > 0);
+        Assert.True(text.Value("modelfs_cache_misses_total", ("registry", "MLFLOW")) > 0);
+        Assert.Equal(text.Value("modelfs_cache_reads_total"), text.Value("modelfs_cache_hits_total") + text.Value("modelfs_cache_misses_total"));
+        Assert.True(text.Value("modelfs_fuse_request_duration_seconds_count", ("operation", "read")) > 0);
+        Assert.True(text.Value("modelfs_fuse_request_duration_seconds_count", ("operation", "lookup")) > 0);
+        Assert.True(text.Value("modelfs_cache_used_bytes") >= size);
+        Assert.Equal(100.0 * (1L << 30), text.Value("modelfs_cache_limit_bytes"));
+        Assert.Equal((1.0, 0.0), (text.Value("modelfs_registry_up", ("registry", "MLFLOW")), text.Value("modelfs_cache_fault")));
+        Assert.True(text.Value("modelfs_registry_age_seconds", ("registry", "MLFLOW")) >= 0);
+        Assert.True(text.Value("process_resident_memory_bytes") > 1 << 20);
+        Assert.Equal(1, text.Value("modelfs_build_info"));
+    }
+
+    [Fact]
+    public async Task A_registry_that_is_down_shows_in_the_metrics_and_in_no_probe()
+    {
+        await using var mount = await MountAsync("--alias-ttl", "100ms");
+        await origin.DisposeAsync();
+        await ModelFsProcess.InTimeAsync(() => Directory.Exists(Path.Combine(mount.MountPoint, "MLFLOW/nobody")));
+
+        Assert.Equal(0, Exposition.Parse(await http.GetStringAsync(new Uri(Address(mount), "metrics"))).Value("modelfs_registry_up"));
+        foreach (var probe in new[] { "started", "ready", "live" })
+            Assert.Equal(200, await StatusAsync(mount, "healthz/" + probe));
+    }
+
+    [Fact]
+    public async Task A_mount_that_was_detached_is_not_ready_and_yet_live()
+    {
+        await using var mount = await MountAsync();
+        // Whoever has the file open keeps the connection, and so the daemon, when the mount is taken away.
+        var held = await ModelFsProcess.InTimeAsync(() => File.OpenRead(Path.Combine(mount.MountPoint, "MLFLOW/tiny-bert/1/MLmodel")));
+        try
+        {
+            Assert.Equal(0, (await Shell.RunAsync($"umount -l {mount.MountPoint}")).ExitCode);
+            using var ready = await http.GetAsync(new Uri(Address(mount), "healthz/ready"));
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+            Assert.Equal($"{mount.MountPoint} is not mounted any more\n", await ready.Content.ReadAsStringAsync());
+            Assert.Equal(200, await StatusAsync(mount, "healthz/live"));
+        }
+        finally
+        {
+            await ModelFsProcess.InTimeAsync(() => { held.Dispose(); return 0; });
+        }
+    }
+
+    [Fact]
+    public async Task Who_reaches_the_port_can_look_and_change_nothing()
+    {
+        await using var mount = await MountAsync();
+        Assert.Equal(404, await StatusAsync(mount, "stop"));
+        Assert.Equal(404, await StatusAsync(mount, "status"));
+        using var content = new StringContent("");
+        using var posted = await http.PostAsync(new Uri(Address(mount), "stop"), content);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, posted.StatusCode);
+        Assert.True(ModelFsProcess.IsMounted(mount.MountPoint));
+    }
+
+    [Fact]
+    public async Task A_port_that_is_taken_is_said_in_one_line_and_nothing_is_mounted()
+    {
+        using var taken = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        Directory.CreateDirectory(scratch["mnt"]);
+        var result = await ModelFsProcess.RunAsync(["mount", scratch["mnt"], "--cache", scratch["cache"], "--registry", origin.Registry, "--metrics", $"{taken.LocalEndpoint}"]);
+        Assert.Equal(1, result.ExitCode);
+        Assert.StartsWith($"modelfs: metrics: {taken.LocalEndpoint} ", result.Errors.TrimEnd().Split('\n')[^1], StringComparison.Ordinal);
+        Assert.False(ModelFsProcess.IsMounted(scratch["mnt"]));
+    }
+
+    private async Task<ModelFsProcess> MountAsync(params string[] arguments)
+    {
+        var mount = await ModelFsProcess.MountAsync(scratch, ["--registry", origin.Registry, "--metrics", "127.0.0.1:0", .. arguments]);
+        await ModelFsProcess.WaitForAsync(() => AddressLine().IsMatch(mount.Log), "the port in the log");
+        return mount;
+    }
+
+    private async Task<int> StatusAsync(ModelFsProcess mount, string path)
+    {
+        using var response = await http.GetAsync(new Uri(Address(mount), path));
+        return (int)response.StatusCode;
+    }
+
+    private static Uri Address(ModelFsProcess mount) => new(AddressLine().Match(mount.Log).Groups[1].Value + "/");
+
+    private Task<byte[]> ReadAsync(string file) => ModelFsProcess.InTimeAsync(() => File.ReadAllBytes(scratch["mnt", "MLFLOW", "tiny-bert", file]));
+
+    [GeneratedRegex(@"health and metrics on \W*(http://127\.0\.0\.1:\d+)")]
+    private static partial Regex AddressLine();
+}
