@@ -25,7 +25,6 @@ public sealed class FuseSession
     private readonly ILogger logger;
     private readonly ReplyChannel replies;
     private readonly NotificationQueue notifications;
-    private readonly RoundTrip roundTrip;
     private readonly Metrics metrics;
     private readonly TaskCompletionSource ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -44,7 +43,6 @@ public sealed class FuseSession
         logger = logs.CreateLogger<FuseSession>();
         replies = new ReplyChannel(device, logger);
         notifications = new NotificationQueue(device, logger);
-        roundTrip = new RoundTrip(device);
         metrics = new Metrics(() => Pending?.Count ?? 0);
         readersLeft = options.ReaderThreads;
     }
@@ -74,11 +72,6 @@ public sealed class FuseSession
     /// <summary>Tells the kernel to drop cached attributes, and the pages of <c>[offset, offset+length)</c> (length 0: to the end; offset below 0: attributes only).</summary>
     public void InvalidateInode(ulong node, long offset, long length) => notifications.InvalidateInode(node, offset, length);
 
-    /// <summary>Whether the kernel's requests reach the session: one goes round through kernel, queue and reader thread. No handler is asked, and the mount is not touched.</summary>
-    /// <returns>False when it took longer than <paramref name="limit"/>, and before and after the session.</returns>
-    public async Task<bool> AnswersAsync(TimeSpan limit) =>
-        Ready.IsCompletedSuccessfully && !Completion.IsCompleted && await roundTrip.RunAsync(limit, time).ConfigureAwait(false);
-
     private static void StartThread(string name, ThreadStart body) => new Thread(body) { Name = name, IsBackground = true }.Start();
 
     /// <summary>The first reader answers INIT alone; the kernel sends nothing else before. Then it starts the others and becomes one of them.</summary>
@@ -99,7 +92,7 @@ public sealed class FuseSession
 
         Buffers = new BufferPool(Connection!.MaxRead);
         Pending = new PendingRequests(Buffers, metrics, time);
-        var dispatcher = new RequestDispatcher(fileSystem, replies, Pending, Buffers, roundTrip, metrics, logger);
+        var dispatcher = new RequestDispatcher(fileSystem, replies, Pending, Buffers, metrics, logger);
         notifications.Start();
         StartThread("fuse deadline", WatchDeadlines);
         for (int reader = 1; reader < options.ReaderThreads; reader++)

@@ -28,6 +28,8 @@ internal static unsafe partial class LibC
 
     public const short POLLERR = 8;
 
+    public const long FUSE_SUPER_MAGIC = 0x65735546;
+
     private const string Library = "libc";
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -51,6 +53,9 @@ internal static unsafe partial class LibC
     /// <param name="buffer">Room for a <c>struct statfs</c>: 120 bytes on 64-bit Linux.</param>
     [LibraryImport(Library, SetLastError = true)]
     public static partial int fstatfs(SafeFileHandle file, ref byte buffer);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int statfs(string path, ref byte buffer);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial nint getdents64(SafeFileHandle directory, ref byte buffer, nint size);

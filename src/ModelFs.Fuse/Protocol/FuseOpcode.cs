@@ -33,7 +33,6 @@ internal enum FuseOpcode : uint
     Create = 35,
     Interrupt = 36,
     Destroy = 38,
-    NotifyReply = 41,
     BatchForget = 42,
     FAllocate = 43,
     ReadDirPlus = 44,
@@ -50,5 +49,4 @@ internal enum FuseNotification
 {
     InvalidateInode = 2,
     InvalidateEntry = 3,
-    Retrieve = 5,
 }

@@ -196,14 +196,3 @@ internal struct InvalidateEntryOut
     public uint NameLength;
     public uint Flags;
 }
-
-/// <summary>Asks for pages of a node, which come as a NOTIFY_REPLY of this unique.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal struct RetrieveOut
-{
-    public ulong Unique;
-    public ulong Node;
-    public ulong Offset;
-    public uint Size;
-    public uint Padding;
-}

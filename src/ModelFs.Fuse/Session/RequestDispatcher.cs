@@ -7,7 +7,7 @@ namespace ModelFs.Fuse.Session;
 /// <summary>Takes one request to its handler, and what the handler returns to the kernel.</summary>
 /// <remarks>Runs on the reader threads. A handler that completes at once is answered there; another by the thread that completes it.</remarks>
 internal sealed class RequestDispatcher(
-    FuseFileSystem fileSystem, ReplyChannel replies, PendingRequests pending, BufferPool buffers, RoundTrip roundTrip, Metrics metrics, ILogger logger)
+    FuseFileSystem fileSystem, ReplyChannel replies, PendingRequests pending, BufferPool buffers, Metrics metrics, ILogger logger)
 {
     private const uint AccessModeMask = 3;
     private const uint Truncate = 0x200;
@@ -38,9 +38,6 @@ internal sealed class RequestDispatcher(
                 break;
             case FuseOpcode.Interrupt:
                 Interrupt(header, body);
-                break;
-            case FuseOpcode.NotifyReply:
-                roundTrip.CameBack(header.Unique);
                 break;
             case FuseOpcode.Destroy:
                 replies.Done(header.Unique);

@@ -32,6 +32,7 @@ internal static class CommandLine
             EnvCommand.Create(),
             DoctorCommand.Create(),
             DemoCommand.Create(),
+            ProbeCommand.Create(),
         };
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new ExampleHelp((HelpAction)help.Action!);

@@ -33,7 +33,7 @@ internal static class MountHost
 
         try
         {
-            var health = new Health();
+            using var health = new Health();
             using var process = new Metrics(LocalStore.Version);
             using var export = OtlpExport.Start(LocalStore.Version);
             // Before the store: a probe sees that it is being opened, and a port that is taken costs no mount.

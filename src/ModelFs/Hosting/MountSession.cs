@@ -22,7 +22,8 @@ internal sealed class MountSession(
         var mountOptions = new FuseMountOptions { Name = MountPoints.Name, AllowOther = options.AllowOther, RequestDeadline = options.RequestDeadline };
         mount = await FuseMount.MountAsync(mountPoint, fileSystem, mountOptions, logs, cancellationToken);
         links?.Make();
-        health.Mounted(mount);
+        if (options.Metrics is not null)
+            health.Mounted(mount);
         Log.Serving(logger, string.Join(", ", options.Registries.Select(r => r.Name)), mountPoint, options.Cache);
         _ = EndWithMountAsync(mount);
         _ = ReportRegistriesAsync();

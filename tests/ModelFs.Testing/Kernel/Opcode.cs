@@ -37,7 +37,6 @@ public enum Opcode : uint
     Destroy = 38,
     IoCtl = 39,
     Poll = 40,
-    NotifyReply = 41,
     BatchForget = 42,
     FAllocate = 43,
     ReadDirPlus = 44,

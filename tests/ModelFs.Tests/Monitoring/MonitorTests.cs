@@ -27,7 +27,7 @@ public sealed partial class MonitorTests : IAsyncLifetime
         await using var mount = await MountAsync();
         var size = (double)Origin.WeightsSize;
         await ReadAsync("1/weights.bin");
-        Assert.Equal(200, await StatusAsync(mount, "healthz/ready"));
+        await UntilAsync(mount, "ready", 200, "ok");
 
         var text = Exposition.Parse(await http.GetStringAsync(new Uri(Address(mount), "metrics")));
         Assert.Equal(size, text.Value("modelfs_cache_served_bytes_total", ("registry", "MLFLOW")));
@@ -55,7 +55,7 @@ public sealed partial class MonitorTests : IAsyncLifetime
 
         Assert.Equal(0, Exposition.Parse(await http.GetStringAsync(new Uri(Address(mount), "metrics"))).Value("modelfs_registry_up"));
         foreach (var probe in new[] { "started", "ready", "live" })
-            Assert.Equal(200, await StatusAsync(mount, "healthz/" + probe));
+            await UntilAsync(mount, probe, 200, "ok");
     }
 
     [Fact]
@@ -67,15 +67,34 @@ public sealed partial class MonitorTests : IAsyncLifetime
         try
         {
             Assert.Equal(0, (await Shell.RunAsync($"umount -l {mount.MountPoint}")).ExitCode);
-            using var ready = await http.GetAsync(new Uri(Address(mount), "healthz/ready"));
-            Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
-            Assert.Equal($"{mount.MountPoint} is not mounted any more\n", await ready.Content.ReadAsStringAsync());
-            Assert.Equal(200, await StatusAsync(mount, "healthz/live"));
+            await UntilAsync(mount, "ready", 503, $"{mount.MountPoint} is not mounted any more");
+            await UntilAsync(mount, "live", 200, "ok");
         }
         finally
         {
             await ModelFsProcess.InTimeAsync(() => { held.Dispose(); return 0; });
         }
+    }
+
+    [Fact]
+    public async Task A_daemon_that_is_killed_takes_its_probe_along()
+    {
+        await using var mount = await MountAsync();
+        await UntilAsync(mount, "live", 200, "ok");
+        Assert.NotEmpty(Probes());
+        await mount.KillAsync();
+        await ModelFsProcess.WaitForAsync(() => Probes().Count == 0, "the probe to end");
+
+        List<string> Probes() => [.. Directory.EnumerateDirectories("/proc").Where(p => char.IsAsciiDigit(Path.GetFileName(p)[0]) && CommandLine(p).EndsWith($"\0probe\0{mount.MountPoint}\0", StringComparison.Ordinal))];
+    }
+
+    [Fact]
+    public async Task Before_the_mount_a_daemon_is_neither_started_nor_ready_and_yet_live()
+    {
+        using var health = new ModelFs.Monitoring.Health();
+        Assert.NotNull(health.WhyNotStarted());
+        Assert.NotNull(await health.WhyNotReadyAsync());
+        Assert.Null(await health.WhyNotLiveAsync());
     }
 
     [Fact]
@@ -109,10 +128,32 @@ public sealed partial class MonitorTests : IAsyncLifetime
         return mount;
     }
 
+    /// <summary>On a machine that is busy an answer of the mount may take longer than a probe waits.</summary>
+    private Task UntilAsync(ModelFsProcess mount, string probe, int status, string text) => ModelFsProcess.WaitForAsync(
+        () =>
+        {
+            using var response = http.GetAsync(new Uri(Address(mount), "healthz/" + probe)).GetAwaiter().GetResult();
+            return (int)response.StatusCode == status && response.Content.ReadAsStringAsync().GetAwaiter().GetResult() == text + "\n";
+        },
+        $"{probe} to say {text}");
+
     private async Task<int> StatusAsync(ModelFsProcess mount, string path)
     {
         using var response = await http.GetAsync(new Uri(Address(mount), path));
         return (int)response.StatusCode;
+    }
+
+    private static string CommandLine(string process)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(process, "cmdline"));
+        }
+        catch (IOException)
+        {
+            // It has ended meanwhile.
+            return "";
+        }
     }
 
     private static Uri Address(ModelFsProcess mount) => new(AddressLine().Match(mount.Log).Groups[1].Value + "/");
