@@ -31,8 +31,9 @@ public static class RegistryFactory
             path = Path.GetFullPath(path);
             var workspace = environment("MLFLOW_WORKSPACE") is { Length: > 0 } named ? named : "default";
             var store = new SqliteStore(path, workspace, options.AttemptTimeout);
-            // The last is where a client without a server puts its artifacts.
-            return new LocalMlflow(store, [Path.Join(store.Directory, "mlruns")], options, log, time);
+            // Where a client without a server puts its artifacts.
+            IReadOnlyList<string> roots = options.ArtifactsDestination is null ? [Path.Join(store.Directory, "mlruns")] : [];
+            return new LocalMlflow(store, roots, options, log, time);
         }
 
         if (DirectoryOf(options.Uri) is { } directory)

@@ -17,7 +17,8 @@ public sealed record RegistryOptions
     public string? ArtifactsDestination { get; init; }
 
     /// <summary>Absolute paths of directories below which this registry may name local files, besides those that it always may: none for
-    /// a server; for a local store the artifacts destination, and <c>mlruns</c>: the file store itself, or what lies beside the database.</summary>
+    /// a server; for a local store the artifacts destination, or by default <c>mlartifacts</c> and <c>artifacts</c> beside it, and for a
+    /// database <c>mlruns</c>; for a file store itself too.</summary>
     public IReadOnlyList<string> ArtifactRoots { get; init; } = [];
 
     /// <summary>Whether addresses that this registry names may be loopback, private or link-local though its own is not. Default no.</summary>

@@ -48,7 +48,8 @@ public sealed class HostileMetaTests : IDisposable
         Assert.InRange(error.Message.Length, 1, 1000);
         Assert.Equal(["1"], (await registry.AllVersionsAsync("fsmodel")).Select(version => version.Version));
         Assert.Equal(["fsmodel"], (await registry.AllModelsAsync()).Select(model => model.Name));
-        Assert.Contains(logs.Lines, line => line.Contains("broken", StringComparison.Ordinal) && line.Contains("left out", StringComparison.Ordinal));
+        Assert.Equal(["fsmodel"], (await registry.AllModelsAsync()).Select(model => model.Name));
+        Assert.Single(logs.Lines, line => line.Contains("broken", StringComparison.Ordinal) && line.Contains("left out", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
@@ -21,7 +22,12 @@ internal sealed class FileStore(string root, string registry, ILogger log) : ILo
     // A version number, or "true".
     private const int MaxWord = 64;
 
+    // Listings are renewed every few seconds; a fault is news once. So many are remembered.
+    private const int MaxFaults = 1000;
+
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private readonly ConcurrentDictionary<string, string> faults = new(StringComparer.Ordinal);
 
     public string Description => $"mlflow file://{root}";
 
@@ -173,7 +179,7 @@ internal sealed class FileStore(string root, string registry, ILogger log) : ILo
         return Experiments(store).Select(experiment => ReadMeta(store, $"{experiment}/{path}")?[key]).FirstOrDefault(uri => uri is not null);
     }
 
-    /// <summary>Reads one of many; a fault of it is logged, and is none of the others'.</summary>
+    /// <summary>Reads one of many; a fault of it is logged once, and is none of the others'.</summary>
     private T? TryRead<T>(string path, Func<T?> read)
         where T : class
     {
@@ -183,7 +189,12 @@ internal sealed class FileStore(string root, string registry, ILogger log) : ILo
         }
         catch (FileStoreException e)
         {
-            log.LocalEntryLeftOut(registry, Shown.Escaped($"{root}/{path}"), $"unusable: {e.Error.Message}");
+            if (faults.Count < MaxFaults && faults.GetValueOrDefault(path) != e.Error.Message)
+            {
+                faults[path] = e.Error.Message;
+                log.LocalEntryLeftOut(registry, Shown.Escaped($"{root}/{path}"), $"unusable: {e.Error.Message}");
+            }
+
             return null;
         }
     }
