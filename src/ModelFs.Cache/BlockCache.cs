@@ -68,6 +68,9 @@ public sealed class BlockCache : IAsyncDisposable
     /// <summary>What lies in the cache, under the names that people know.</summary>
     public Inventory Inventory { get; }
 
+    /// <summary>Why the kernel may not read sealed objects in our place, or null.</summary>
+    public string? PassthroughObstacle => resources.PassthroughObstacle;
+
     /// <summary>Ends when the accounts of a directory that was found are whole.</summary>
     internal Task Surveyed => upkeep.Surveyed;
 
@@ -132,6 +135,28 @@ public sealed class BlockCache : IAsyncDisposable
         // A sidecar may be younger than the last checkpoint, or all that is left.
         var sidecar = await resources.Readers.RunAsync(() => File.Exists(path) ? Sidecar.Read(path, key) : null).ConfigureAwait(false);
         return sidecar is null ? known : new ObjectState(sidecar.Size, sidecar.Size, true, sidecar.Digest.IsEmpty ? null : true, false);
+    }
+
+    /// <summary>Whether an object lies here complete. From memory, at once.</summary>
+    public bool IsSealed(ObjectKey key) => resources.Catalog.IsSealed(key);
+
+    /// <summary>Whether the kernel may read an object in our place when it is opened next.</summary>
+    public async ValueTask<bool> CanPassThroughAsync(ObjectKey key)
+    {
+        CachedObject? target;
+        lock (gate)
+            objects.TryGetValue(key, out target);
+        if (target is not null)
+        {
+            await target.Ready.ConfigureAwait(false);
+            return target.CanPassThrough;
+        }
+
+        if (PassthroughObstacle is not null || resources.Quarantine.ContainsKey(key))
+            return false;
+        string path = resources.Paths.Of(key);
+        return await resources.Readers.RunAsync(() => Linux.Stamp(path) is { } file && Sidecar.Read(path, key)?.Vouches(file, resources.Epoch.Value) == true)
+            .ConfigureAwait(false);
     }
 
     /// <summary>Stops fetches, brings what was written to the disk and into the index, and gives the directory back. Each wait is bounded.</summary>
@@ -241,6 +266,8 @@ public sealed class BlockCache : IAsyncDisposable
                 Options = options,
                 Paths = paths,
                 OpenFile = openFile,
+                Epoch = Epoch.Begin(options.Directory),
+                PassthroughObstacle = Filesystem.Obstacle(options.Directory),
                 Index = IndexDirectory.Open(indexDirectory, options.MaxBytes, log),
                 Health = new StoreHealth(log, time),
                 Space = new DiskSpace(options, catalog, accounts, pins, paths, metrics, time, log),
@@ -286,6 +313,7 @@ public sealed class BlockCache : IAsyncDisposable
             Ordinals.Dispose();
             foreach (var item in Loaded())
                 item.Unload();
+            resources.Epoch.End();
         }
         finally
         {

@@ -32,6 +32,11 @@ internal sealed class CacheResources : IDisposable
 
     public required OpenObjectFile OpenFile { get; init; }
 
+    public required Epoch Epoch { get; init; }
+
+    /// <summary>Why the kernel may not read objects in our place, or null.</summary>
+    public required string? PassthroughObstacle { get; init; }
+
     public required BlockIndex Index { get; init; }
 
     public required StoreHealth Health { get; init; }

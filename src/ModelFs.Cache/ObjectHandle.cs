@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using ModelFs.Cache.Objects;
 
 namespace ModelFs.Cache;
@@ -16,6 +17,25 @@ public sealed class ObjectHandle : IDisposable
     }
 
     public ObjectState State => target.State;
+
+    /// <summary>Ends when what is on disk has been looked up. Never fails.</summary>
+    public Task Ready => target.Ready;
+
+    public bool IsSealed => target.IsSealed;
+
+    /// <summary>The object is complete, each block right, all of it on a local disk and its file as we left it: the kernel may read that itself.</summary>
+    public bool CanPassThrough => target.CanPassThrough;
+
+    /// <summary>
+    /// The object's file, for the kernel to read while this handle is open. Null when it may not: what was sealed before a crash is
+    /// then verified in the background, so that a later call may give it.
+    /// </summary>
+    /// <exception cref="IOException">The disk fails.</exception>
+    public async Task<SafeFileHandle?> OpenForKernelAsync()
+    {
+        await target.Ready.ConfigureAwait(false);
+        return await cache.Resources.Readers.RunAsync(target.OpenForKernel).ConfigureAwait(false);
+    }
 
     /// <summary>Copies bytes that are present, verified and in memory. Never blocks, and allocates nothing but for a read-ahead that it starts.</summary>
     /// <returns>False when that is not possible for the whole range (cut at the end of the object): use <see cref="ReadAsync"/>.</returns>

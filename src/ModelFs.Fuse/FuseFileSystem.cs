@@ -11,6 +11,11 @@ public abstract class FuseFileSystem
 {
     public const ulong RootNode = 1;
 
+    /// <summary>The kernel and the session have agreed; requests follow.</summary>
+    public virtual void Started(FuseSession session)
+    {
+    }
+
     public abstract ValueTask<FuseResult<FuseEntry>> LookupAsync(FuseRequest request, ulong parent, ReadOnlySpan<byte> name);
 
     /// <summary>The kernel dropped <paramref name="count"/> references that lookups gave it.</summary>

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 using ModelFs.Fuse.Protocol;
 using ModelFs.Fuse.Session;
 
@@ -72,6 +73,16 @@ public sealed class FuseSession
     /// <summary>Tells the kernel to drop cached attributes, and the pages of <c>[offset, offset+length)</c> (length 0: to the end; offset below 0: attributes only).</summary>
     public void InvalidateInode(ulong node, long offset, long length) => notifications.InvalidateInode(node, offset, length);
 
+    /// <summary>Whether the kernel can read a file itself that stands behind one of ours (Linux 6.9). Whether it lets us, the first try tells.</summary>
+    public bool OffersPassthrough => Connection?.Flags.HasFlag(InitFlags.Passthrough) == true;
+
+    /// <summary>Gives the kernel a file to read from. It holds the file until <see cref="CloseBacking"/>; ours may be closed at once.</summary>
+    /// <returns>EPERM without CAP_SYS_ADMIN; ELOOP where the file lies on a filesystem that is stacked itself.</returns>
+    public Errno TryOpenBacking(SafeFileHandle file, out int backingId) => device.OpenBacking(file, out backingId);
+
+    /// <summary>Files that are open with it stay so.</summary>
+    public void CloseBacking(int backingId) => device.CloseBacking(backingId);
+
     private static void StartThread(string name, ThreadStart body) => new Thread(body) { Name = name, IsBackground = true }.Start();
 
     /// <summary>The first reader answers INIT alone; the kernel sends nothing else before. Then it starts the others and becomes one of them.</summary>
@@ -94,6 +105,7 @@ public sealed class FuseSession
         Pending = new PendingRequests(Buffers, metrics, time);
         var dispatcher = new RequestDispatcher(fileSystem, replies, Pending, Buffers, metrics, logger);
         notifications.Start();
+        fileSystem.Started(this);
         StartThread("fuse deadline", WatchDeadlines);
         for (int reader = 1; reader < options.ReaderThreads; reader++)
             StartThread($"fuse reader {reader}", () => RunReader(buffer => Serve(dispatcher, buffer)));

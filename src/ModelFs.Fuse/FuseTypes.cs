@@ -38,10 +38,18 @@ public enum FuseOpenFlags : uint
     KeepCache = 1 << 1,
     CacheDirectory = 1 << 3,
     NoFlush = 1 << 5,
+
+    /// <summary>The kernel reads the file of <see cref="FuseOpen.BackingId"/> and asks nothing more. Not together with <see cref="KeepCache"/>.</summary>
+    Passthrough = 1 << 7,
 }
 
 /// <param name="Handle">Comes back with each READ and with RELEASE. 0 where the node id says everything.</param>
-public readonly record struct FuseOpen(ulong Handle, FuseOpenFlags Flags);
+/// <param name="BackingId">With <see cref="FuseOpenFlags.Passthrough"/>: what <see cref="FuseSession.TryOpenBacking"/> gave.</param>
+/// <remarks>
+/// The kernel refuses with EIO to pass one node through while it is open otherwise, and the reverse, and to pass it through to two
+/// backing ids at a time: every open of a node goes the way of those that live.
+/// </remarks>
+public readonly record struct FuseOpen(ulong Handle, FuseOpenFlags Flags, int BackingId = 0);
 
 /// <summary>What <c>statfs</c> shows. <see cref="BlockSize"/> in bytes, the counts in blocks of it.</summary>
 public readonly record struct FuseStatistics(ulong Blocks, ulong FreeBlocks, ulong AvailableBlocks, ulong Files, ulong FreeFiles, uint BlockSize = 4096, uint NameLength = 255);

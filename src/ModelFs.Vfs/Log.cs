@@ -20,6 +20,12 @@ internal static partial class Log
     [LoggerMessage(5, LogLevel.Warning, "{File} cannot be read: {Reason}")]
     public static partial void ContentFails(this ILogger log, string file, string reason);
 
+    [LoggerMessage(21, LogLevel.Information, "All reads come through this daemon, at about half the speed: {Reason}")]
+    public static partial void ServedOnly(this ILogger log, string reason);
+
+    [LoggerMessage(22, LogLevel.Debug, "An open is served that could have passed through: {Reason}")]
+    public static partial void NotPassedThrough(this ILogger log, string reason);
+
     [LoggerMessage(6, LogLevel.Information, "The kernel asks for node {Node:x}, which means nothing any more: {Reason}")]
     public static partial void NodeIsStale(this ILogger log, ulong node, string reason);
 }

@@ -26,6 +26,7 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
     private readonly Entries entries;
     private readonly DirectoryReader directories;
     private readonly OpenFiles files;
+    private readonly Passthrough passthrough;
     private readonly ExtendedAttributes extendedAttributes;
     private int waitingReads;
 
@@ -34,11 +35,17 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
         this.tree = tree;
         nodes = new NodeTable(tree.Cache.Ordinals);
         places = new Places(tree.Registries, nodes, logs.CreateLogger<ModelFileSystem>());
-        files = new OpenFiles(tree.Time);
-        entries = new Entries(tree, places, files);
+        passthrough = new Passthrough(tree.Cache, tree.Time, logs.CreateLogger<ModelFileSystem>());
+        files = new OpenFiles(tree.Time, passthrough.End);
+        entries = new Entries(tree, places, files, passthrough);
         directories = new DirectoryReader(tree, nodes, places, entries);
-        extendedAttributes = new ExtendedAttributes(tree.Cache);
+        extendedAttributes = new ExtendedAttributes(tree.Cache, passthrough);
     }
+
+    /// <summary>Why the kernel does not read complete files itself, or null.</summary>
+    public string? PassthroughObstacle => passthrough.Obstacle;
+
+    public override void Started(FuseSession session) => passthrough.Begin(session);
 
     public override ValueTask<FuseResult<FuseEntry>> LookupAsync(FuseRequest request, ulong parent, ReadOnlySpan<byte> name) =>
         places.TryFind(parent, out var place) && entries.TryLookup(place, name, out var entry)
@@ -61,12 +68,12 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
 
     public override ValueTask<FuseResult<FuseOpen>> OpenAsync(FuseRequest request, ulong node)
     {
-        return places.TryFind(node, out var place) ? new(Open(place)) : OpenSlowlyAsync();
+        return places.TryFind(node, out var place) ? OpenAsync(place) : OpenSlowlyAsync();
 
         async ValueTask<FuseResult<FuseOpen>> OpenSlowlyAsync()
         {
             var found = await places.FindAsync(node, request.Cancelled).ConfigureAwait(false);
-            return found.IsOk ? Open(found.Value) : found.Error;
+            return found.IsOk ? await OpenAsync(found.Value).ConfigureAwait(false) : found.Error;
         }
     }
 
@@ -149,13 +156,8 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
         nodes.Dispose();
     }
 
-    private FuseResult<FuseOpen> Open(Place place)
-    {
-        if (!place.IsFile)
-            return Errno.EISDIR;
-        files.Open(place.Id.Value, () => entries.OpenObject(place));
-        return new FuseOpen(0, FuseOpenFlags.KeepCache);
-    }
+    private ValueTask<FuseResult<FuseOpen>> OpenAsync(Place place) =>
+        place.IsFile ? passthrough.OpenAsync(files, files.Use(place.Id.Value, () => entries.OpenObject(place))) : new(Errno.EISDIR);
 
     private async ValueTask<FuseResult<FuseEntry>> LookupSlowlyAsync(FuseRequest request, ulong parent, byte[] name)
     {

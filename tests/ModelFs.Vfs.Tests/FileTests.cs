@@ -149,7 +149,7 @@ public sealed class FileTests
         Assert.Equal(("MLFLOW", "1", $"sha256:{Convert.ToHexStringLower(SHA256.HashData(bytes))}"), (await Get("registry"), await Get("revision"), await Get("digest")));
         Assert.Equal(("0", "unknown", "lazy"), (await Get("cached"), await Get("verified"), await Get("mode")));
         await tree.ReadAsync(node);
-        await TreeUnderTest.EventuallyAsync(() => Get("mode").Result == "sealed");
+        await TreeUnderTest.EventuallyAsync(() => Get("mode").Result == "passthrough");
         Assert.Equal(($"{Large}", "yes"), (await Get("cached"), await Get("verified")));
     }
 
@@ -204,7 +204,7 @@ public sealed class FileTests
         }
 
         // An object that has just been sealed, or a page that the machine took back, makes one read wait; what always allocates shows each time.
-        await TreeUnderTest.EventuallyAsync(() => tree.Kernel.GetXAttrAsync(node, "user.modelfs.mode").Result.Text == "sealed");
+        await TreeUnderTest.EventuallyAsync(() => tree.Kernel.GetXAttrAsync(node, "user.modelfs.mode").Result.Text == "passthrough");
         var measured = new List<(bool All, long Allocated)>();
         while (measured.Count < 5 && !measured.Contains((true, 0)))
             measured.Add(await MeasureAsync());

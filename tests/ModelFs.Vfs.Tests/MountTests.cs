@@ -1,12 +1,9 @@
-using System.Diagnostics;
-using Microsoft.Extensions.Logging.Abstractions;
-using ModelFs.Fuse;
-using ModelFs.Testing.Kernel;
 using ModelFs.Vfs.Tests.Support;
 
 namespace ModelFs.Vfs.Tests;
 
 /// <summary>The tree on a real mount, read by ordinary tools. Needs /dev/fuse and root, or fusermount3, and fails without.</summary>
+[Collection("mounts")]
 public sealed class MountTests
 {
     [Fact]
@@ -50,43 +47,4 @@ public sealed class MountTests
         new Random(2).NextBytes(large);
         registry.Add("ünïcode-模型").With(1, ("MLmodel", "one"), ("data/empty", "")).With(2, ("MLmodel", "two")).Alias("champion", "1").Versions["1"].Files["data/large"] = new TestFile(large);
     });
-
-    private sealed class Mounted : IAsyncDisposable
-    {
-        private readonly ModelFileSystem fileSystem;
-        private FuseMount? mount;
-
-        private Mounted(ModelFileSystem fileSystem) => this.fileSystem = fileSystem;
-
-        public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("modelfs-vfs-mount-").FullName;
-
-        public static async Task<Mounted> StartAsync(TreeUnderTest tree)
-        {
-            var mounted = new Mounted(new ModelFileSystem(tree.Tree, NullLoggerFactory.Instance));
-            mounted.mount = await FuseMount.MountAsync(
-                Path.Combine(mounted.Directory, "mnt"), mounted.fileSystem, new FuseMountOptions { Name = "modelfs-test" }, NullLoggerFactory.Instance);
-            return mounted;
-        }
-
-        /// <summary>Runs a shell command in the mount. A process of its own: this one must not wait for itself.</summary>
-        public async Task<string> RunAsync(string command)
-        {
-            using var process = Process.Start(new ProcessStartInfo("timeout", ["-s", "KILL", "30", "sh", "-c", $"cd mnt && {{ {command}; }}"])
-            {
-                WorkingDirectory = Directory, RedirectStandardOutput = true, RedirectStandardError = true,
-            })!;
-            var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-            await process.WaitForExitAsync();
-            Assert.Equal("", await errors);
-            return await output;
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await mount!.DisposeAsync();
-            await mount.Session.Drained.WaitAsync(ScriptedKernel.Patience);
-            fileSystem.Dispose();
-            System.IO.Directory.Delete(Directory, recursive: true);
-        }
-    }
 }

@@ -18,6 +18,7 @@ internal static class Linux
     private const int OpenDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
     private const int OpenLock = 2 | 0x40 | 0x80000; // O_RDWR | O_CREAT | O_CLOEXEC
     private const int ModeOfLock = 0x1A4; // 0644
+    private const int AtWorkingDirectory = -100;
     private const int AtEmptyPath = 0x1000;
     private const uint StatxBasic = 0x7ff;
 
@@ -47,6 +48,13 @@ internal static class Linux
         public StatxTime Accessed, Born, Changed, Modified;
     }
 
+    /// <summary>120 bytes on 64-bit Linux, of which only the first are of interest.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 128)]
+    private struct StatfsBuffer
+    {
+        public long Type;
+    }
+
     [DllImport("libc", SetLastError = true)]
     public static extern nint preadv2(int fd, ref IoVector vectors, int count, long offset, int flags);
 
@@ -70,6 +78,9 @@ internal static class Linux
 
     [DllImport("libc")]
     private static extern int close(int fd);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int statfs(ref byte path, ref StatfsBuffer buffer);
 
     [DllImport("libc", SetLastError = true)]
     private static extern int statx(int directory, ref byte path, int flags, uint mask, ref StatxBuffer buffer);
@@ -110,25 +121,34 @@ internal static class Linux
     {
         byte empty = 0;
         var buffer = default(StatxBuffer);
-        if (statx(fd, ref empty, AtEmptyPath, StatxBasic, ref buffer) != 0)
-            throw Error("statx");
-        return new FileStamp(
-            (long)buffer.Size, (long)buffer.Inode, Ticks(buffer.Modified), Ticks(buffer.Changed), (long)buffer.Blocks * 512);
+        return statx(fd, ref empty, AtEmptyPath, StatxBasic, ref buffer) == 0 ? Stamp(buffer) : throw Error("statx");
+    }
+
+    /// <summary>Null when there is no file.</summary>
+    public static FileStamp? Stamp(string path)
+    {
+        var buffer = default(StatxBuffer);
+        return statx(AtWorkingDirectory, ref Terminated(path)[0], 0, StatxBasic, ref buffer) == 0 ? Stamp(buffer) : null;
+    }
+
+    /// <summary>The magic number of the filesystem that a directory lies on; 0 when it cannot be asked.</summary>
+    public static long FilesystemType(string directory)
+    {
+        var buffer = default(StatfsBuffer);
+        return statfs(ref Terminated(directory)[0], ref buffer) == 0 ? buffer.Type : 0;
     }
 
     /// <summary>Bytes that a file takes on disk; 0 when there is none.</summary>
-    public static long AllocatedBytes(string path)
-    {
-        var buffer = default(StatxBuffer);
-        const int AtWorkingDirectory = -100;
-        return statx(AtWorkingDirectory, ref Terminated(path)[0], 0, StatxBasic, ref buffer) == 0 ? (long)buffer.Blocks * 512 : 0;
-    }
+    public static long AllocatedBytes(string path) => Stamp(path)?.Allocated ?? 0;
 
     public static IOException Error(string what, int errno = -1)
     {
         errno = errno < 0 ? Marshal.GetLastPInvokeError() : errno;
         return new IOException($"{what}: {Marshal.GetPInvokeErrorMessage(errno)}", errno);
     }
+
+    private static FileStamp Stamp(in StatxBuffer buffer) => new(
+        (long)buffer.Size, (long)buffer.Inode, Ticks(buffer.Modified), Ticks(buffer.Changed), (long)buffer.Blocks * 512);
 
     private static long Ticks(StatxTime time) => time.Seconds * 1_000_000_000 + time.Nanoseconds;
 

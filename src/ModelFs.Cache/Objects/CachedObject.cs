@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using ModelFs.Cache.Disk;
 using ModelFs.Cache.Fetching;
 using ModelFs.Cache.Index;
@@ -77,6 +78,9 @@ internal sealed class CachedObject
 
     public bool IsSealed => sealing.IsSealed;
 
+    /// <summary>See <see cref="ObjectHandle.CanPassThrough"/>.</summary>
+    public bool CanPassThrough => sealing.IsVouched && map.Size > 0 && Resources.PassthroughObstacle is null;
+
     public bool IsQuarantined => sealing.IsQuarantined;
 
     public int LengthOf(int block) => map.LengthOf(block);
@@ -134,8 +138,9 @@ internal sealed class CachedObject
     public void PrepareAgain() => ready = LookAgainAsync(ready);
 
     /// <summary>The view of what the loader found. Called once, before anybody reads.</summary>
+    /// <param name="vouched">Its file is as it was when it was sealed, and no daemon crashed since.</param>
     /// <param name="usedBefore">When the index says that it was used last, in milliseconds since 1970.</param>
-    public void Adopt(long size, uint generation, ReadOnlySpan<bool> present, ReadOnlySpan<ulong> checksums, bool @sealed, long usedBefore = 0)
+    public void Adopt(long size, uint generation, ReadOnlySpan<bool> present, ReadOnlySpan<ulong> checksums, bool @sealed, long usedBefore = 0, bool vouched = false)
     {
         lock (gate)
         {
@@ -148,7 +153,7 @@ internal sealed class CachedObject
                     map.Set(i, BlockState.Present, checksums[i]);
             }
 
-            sealing.Adopt(@sealed);
+            sealing.Adopt(@sealed, vouched);
             indexedUse = usedBefore;
         }
     }
@@ -268,6 +273,41 @@ internal sealed class CachedObject
         return new ObjectRecord(map.Size, Generation, (uint)(LastUse / 60_000), flags);
     }
 
+    /// <summary>Says beside the file that all of it is right, as it is now.</summary>
+    /// <exception cref="IOException">The disk fails or is full.</exception>
+    public void WriteSidecar()
+    {
+        string path = Resources.Paths.Of(Key);
+        var file = Disk.File!.Stamp();
+        new Sidecar(Key, map.Size, Descriptor.Sha256, map.Checksums(), file, Resources.Epoch.Value).Write(path);
+        Resources.Catalog.Set(Key, new Catalog.Entry(file.Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), LastUse, Generation, true, Account));
+    }
+
+    /// <summary>The file for the kernel to read, or null when that may not be: then what can be done about it is begun. For a thread that may block.</summary>
+    public SafeFileHandle? OpenForKernel()
+    {
+        Disk.DistrustIfTouched();
+        if (CanPassThrough && Disk.OpenAgain() is { } file)
+            return file;
+        if (Resources.PassthroughObstacle is null)
+            sealing.Verify();
+        return null;
+    }
+
+    /// <summary>Called by the verification at its end.</summary>
+    public void Verified(bool isRight)
+    {
+        sealing.Verified(isRight);
+        Signal();
+    }
+
+    /// <summary>[locked] Somebody touched its file.</summary>
+    public void Touched()
+    {
+        map.Distrust();
+        sealing.Distrust();
+    }
+
     /// <summary>Verifies and seals what is complete, on the sealer's thread.</summary>
     public void Seal()
     {
@@ -305,7 +345,7 @@ internal sealed class CachedObject
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             lock (gate)
-                map.Distrust();
+                Touched();
         }
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using ModelFs.Cache.Disk;
 using ModelFs.Cache.Fetching;
 
@@ -79,11 +80,29 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
             if (stamp is { } former && !now.SameContent(former))
             {
                 lock (gate)
-                    map.Distrust();
+                    owner.Touched();
             }
 
             stamp = now;
         }
+    }
+
+    /// <summary>Opens the file once more, for reading only. Null when it is not there any more, or is not the one that was last looked at.</summary>
+    public SafeFileHandle? OpenAgain()
+    {
+        try
+        {
+            var handle = System.IO.File.OpenHandle(Resources.Paths.Of(owner.Key), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            if (stamp is { } known && Linux.Stamp((int)handle.DangerousGetHandle()).SameContent(known))
+                return handle;
+            handle.Dispose();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.CannotOpen(Resources.Log, owner.Name, e.Message);
+        }
+
+        return null;
     }
 
     /// <summary>Copies what is stored, each block verified before its first byte is handed out. Less than asked, even 0, where a block had to be dropped.</summary>

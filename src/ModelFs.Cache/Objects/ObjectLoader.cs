@@ -53,7 +53,7 @@ internal static class ObjectLoader
         string path = resources.Paths.Of(target.Key);
         if (indexed is not null && descriptor.Size is { } size && size != indexed.Record.Size)
             indexed = null;
-        var sidecar = indexed is not null && indexed.Record.Flags.HasFlag(ObjectFlags.Sealed) && !indexed.Present.Contains(false) ? null : Sidecar.Read(path, target.Key);
+        var sidecar = Sidecar.Read(path, target.Key);
         if (sidecar is not null && ((descriptor.Size is { } wanted && wanted != sidecar.Size) || !Agrees(descriptor.Sha256.Span, sidecar.Digest.Span)))
             sidecar = null;
 
@@ -69,19 +69,20 @@ internal static class ObjectLoader
         }
 
         target.Disk.DistrustIfTouched();
-        if (sidecar is null)
+        bool isVouched = sidecar?.Vouches(target.Disk.File!.Stamp(), resources.Epoch.Value) == true;
+        if (sidecar is null || (indexed is not null && indexed.Record.Flags.HasFlag(ObjectFlags.Sealed) && !indexed.Present.Contains(false)))
         {
             bool isSealed = indexed!.Record.Flags.HasFlag(ObjectFlags.Sealed)
                 && !indexed.Present.Contains(false)
                 && (descriptor.Sha256.IsEmpty || indexed.Record.Flags.HasFlag(ObjectFlags.DigestMatched));
-            target.Adopt(indexed.Record.Size, indexed.Record.Generation, indexed.Present, indexed.Checksums, isSealed, indexed.Record.LastUse * 60_000L);
+            target.Adopt(indexed.Record.Size, indexed.Record.Generation, indexed.Present, indexed.Checksums, isSealed, indexed.Record.LastUse * 60_000L, isVouched);
         }
         else
         {
             bool[] all = new bool[sidecar.Checksums.Length];
             Array.Fill(all, true);
             bool isSealed = descriptor.Sha256.IsEmpty || !sidecar.Digest.IsEmpty;
-            target.Adopt(sidecar.Size, indexed?.Record.Generation ?? NewGeneration(), all, sidecar.Checksums, isSealed);
+            target.Adopt(sidecar.Size, indexed?.Record.Generation ?? NewGeneration(), all, sidecar.Checksums, isSealed, vouched: isVouched);
             _ = resources.Index.PutAsync(target.Key, target.Record(), [.. sidecar.Checksums.Select((checksum, i) => (i, checksum))]);
         }
 

@@ -1,5 +1,4 @@
 using ModelFs.Cache.Disk;
-using ModelFs.Cache.Space;
 
 namespace ModelFs.Cache.Objects;
 
@@ -37,6 +36,7 @@ internal sealed class Sealer(CachedObject owner, BlockMap map, PrefixHash? hash)
     {
         // The sidecar is a promise: what it speaks of is on the disk first.
         owner.Index(TimeSpan.Zero);
+        owner.Disk.DistrustIfTouched();
         int count = map.Count;
         for (int block = 0; block < count; block++)
         {
@@ -62,13 +62,7 @@ internal sealed class Sealer(CachedObject owner, BlockMap map, PrefixHash? hash)
         }
 
         if (map.Size > 0)
-        {
-            string path = Resources.Paths.Of(owner.Key);
-            var sidecar = new Sidecar(owner.Key, map.Size, expected, map.Checksums());
-            sidecar.Write(path);
-            Resources.Catalog.Set(owner.Key, new Catalog.Entry(owner.Disk.File!.Stamp().Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), owner.LastUse, owner.Generation, true, owner.Account));
-        }
-
+            owner.WriteSidecar();
         Log.Sealed(Resources.Log, owner.Name, map.Size);
         return 0;
     }

@@ -9,10 +9,14 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
 {
     private readonly PrefixHash? hash = owner.Descriptor.Sha256.IsEmpty ? null : new PrefixHash();
     private volatile bool isSealed;
+    private volatile bool isVouched;
     private volatile bool isQuarantined;
     private TaskCompletionSource<int>? running;
 
     public bool IsSealed => isSealed;
+
+    /// <summary>Sealed, and its file is known to be what was sealed: the kernel may read it in our place.</summary>
+    public bool IsVouched => isVouched && isSealed && !isQuarantined;
 
     /// <summary>Its content is known not to be what the registry promised.</summary>
     public bool IsQuarantined => isQuarantined;
@@ -24,7 +28,10 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
     public bool IsDue => map.IsComplete && !isSealed && !isQuarantined && running is null;
 
     /// <summary>What the loader found.</summary>
-    public void Adopt(bool @sealed) => isSealed = @sealed;
+    public void Adopt(bool @sealed, bool vouched) => (isSealed, isVouched) = (@sealed, @sealed && vouched);
+
+    /// <summary>[locked] Somebody touched the file.</summary>
+    public void Distrust() => isVouched = false;
 
     public void Quarantine() => isQuarantined = true;
 
@@ -43,13 +50,42 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
         return task;
     }
 
+    /// <summary>Reads the blocks of what is sealed again, on the sealer's thread, so that the kernel may read it.</summary>
+    public void Verify()
+    {
+        lock (gate)
+        {
+            if (!isSealed || isVouched || running is not null || map.Size == 0)
+                return;
+            running = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (owner.Resources.Sealers.Post(new Verification(owner, map)))
+                return;
+            running = null;
+        }
+    }
+
+    /// <summary>Called by the verification at its end.</summary>
+    public void Verified(bool isRight)
+    {
+        TaskCompletionSource<int>? waiting;
+        lock (gate)
+        {
+            isVouched = isRight && isSealed;
+            (waiting, running) = (running, null);
+        }
+
+        waiting?.SetResult(0);
+    }
+
     /// <summary>Called by the sealer at its end.</summary>
     public void Ended(int errno, bool mismatch)
     {
         TaskCompletionSource<int>? waiting;
         lock (gate)
         {
-            isSealed = errno == 0 && map.IsComplete;
+            // In this order: whoever sees that it is sealed may ask at once whether the kernel can read it.
+            isVouched = errno == 0 && map.IsComplete;
+            isSealed = isVouched;
             isQuarantined |= mismatch;
             (waiting, running) = (running, null);
         }
@@ -64,7 +100,7 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
         lock (gate)
         {
             wasSealed = isSealed;
-            isSealed = false;
+            isSealed = isVouched = false;
         }
 
         hash?.Reset();

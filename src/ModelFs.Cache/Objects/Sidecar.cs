@@ -5,14 +5,18 @@ namespace ModelFs.Cache.Objects;
 
 /// <summary>What lies beside a sealed object: enough to trust it, block by block, when the index is lost.</summary>
 /// <remarks>
-/// Little endian: magic and version (8), key (16), size (8), 1 if the digest was given and matched (1), digest (32), a checksum a block
-/// (8 each), and <see cref="BlockChecksum"/> over all that (8).
+/// Little endian: magic and version (8), key (16), size (8), 1 if the digest was given and matched (1), digest (32), the object file's
+/// inode, mtime and ctime and the epoch (8 each; not in version 1), a checksum a block (8 each), and <see cref="BlockChecksum"/> over all that (8).
 /// </remarks>
 /// <param name="Digest">The SHA-256 that the whole hashed to, or empty when the registry gave none.</param>
-internal sealed record Sidecar(ObjectKey Key, long Size, ReadOnlyMemory<byte> Digest, ulong[] Checksums)
+/// <param name="File">What the object's file was like when each of its blocks was right; times in nanoseconds since 1970.</param>
+/// <param name="Epoch">The <see cref="Disk.Epoch"/> in which that was; 0 in sidecars of version 1.</param>
+internal sealed record Sidecar(ObjectKey Key, long Size, ReadOnlyMemory<byte> Digest, ulong[] Checksums, FileStamp File, ulong Epoch)
 {
-    private const ulong Magic = 0x0001_4C4145535346_4Dul; // "MFSSEAL", version 1
-    private const int HeaderSize = 8 + 16 + 8 + 1 + 32;
+    private const ulong Magic = 0x0002_4C4145535346_4Dul; // "MFSSEAL", version 2
+    private const ulong FirstMagic = 0x0001_4C4145535346_4Dul;
+    private const int FirstHeaderSize = 8 + 16 + 8 + 1 + 32;
+    private const int HeaderSize = FirstHeaderSize + 4 * 8;
 
     public static string PathOf(string objectPath) => objectPath + ".seal";
 
@@ -27,6 +31,10 @@ internal sealed record Sidecar(ObjectKey Key, long Size, ReadOnlyMemory<byte> Di
         BinaryPrimitives.WriteInt64LittleEndian(span[24..], Size);
         span[32] = Digest.IsEmpty ? (byte)0 : (byte)1;
         Digest.Span.CopyTo(span[33..]);
+        BinaryPrimitives.WriteInt64LittleEndian(span[FirstHeaderSize..], File.Inode);
+        BinaryPrimitives.WriteInt64LittleEndian(span[(FirstHeaderSize + 8)..], File.Modified);
+        BinaryPrimitives.WriteInt64LittleEndian(span[(FirstHeaderSize + 16)..], File.Changed);
+        BinaryPrimitives.WriteUInt64LittleEndian(span[(FirstHeaderSize + 24)..], Epoch);
         for (int i = 0; i < Checksums.Length; i++)
             BinaryPrimitives.WriteUInt64LittleEndian(span[(HeaderSize + i * 8)..], Checksums[i]);
         BinaryPrimitives.WriteUInt64LittleEndian(span[^8..], BlockChecksum.Compute(span[..^8]));
@@ -39,7 +47,7 @@ internal sealed record Sidecar(ObjectKey Key, long Size, ReadOnlyMemory<byte> Di
         byte[] bytes;
         try
         {
-            bytes = File.ReadAllBytes(PathOf(objectPath));
+            bytes = System.IO.File.ReadAllBytes(PathOf(objectPath));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -47,8 +55,10 @@ internal sealed record Sidecar(ObjectKey Key, long Size, ReadOnlyMemory<byte> Di
         }
 
         var span = bytes.AsSpan();
-        if (bytes.Length < HeaderSize + 8
-            || BinaryPrimitives.ReadUInt64LittleEndian(span) != Magic
+        ulong magic = bytes.Length < FirstHeaderSize + 8 ? 0 : BinaryPrimitives.ReadUInt64LittleEndian(span);
+        int headerSize = magic == FirstMagic ? FirstHeaderSize : HeaderSize;
+        if (magic is not (Magic or FirstMagic)
+            || bytes.Length < headerSize + 8
             || BinaryPrimitives.ReadUInt64LittleEndian(span[^8..]) != BlockChecksum.Compute(span[..^8])
             || BinaryPrimitives.ReadUInt128LittleEndian(span[8..]) != key.Value)
         {
@@ -56,11 +66,23 @@ internal sealed record Sidecar(ObjectKey Key, long Size, ReadOnlyMemory<byte> Di
         }
 
         long size = BinaryPrimitives.ReadInt64LittleEndian(span[24..]);
-        ulong[] checksums = new ulong[(bytes.Length - HeaderSize - 8) / 8];
+        ulong[] checksums = new ulong[(bytes.Length - headerSize - 8) / 8];
         if (size < 0 || checksums.Length != BlockMap.BlocksOf(size))
             return null;
         for (int i = 0; i < checksums.Length; i++)
-            checksums[i] = BinaryPrimitives.ReadUInt64LittleEndian(span[(HeaderSize + i * 8)..]);
-        return new Sidecar(key, size, span[32] == 1 ? bytes.AsMemory(33, 32) : default, checksums);
+            checksums[i] = BinaryPrimitives.ReadUInt64LittleEndian(span[(headerSize + i * 8)..]);
+        var digest = span[32] == 1 ? bytes.AsMemory(33, 32) : default;
+        if (magic == FirstMagic)
+            return new Sidecar(key, size, digest, checksums, default, 0);
+        var file = new FileStamp(
+            size,
+            BinaryPrimitives.ReadInt64LittleEndian(span[FirstHeaderSize..]),
+            BinaryPrimitives.ReadInt64LittleEndian(span[(FirstHeaderSize + 8)..]),
+            BinaryPrimitives.ReadInt64LittleEndian(span[(FirstHeaderSize + 16)..]),
+            0);
+        return new Sidecar(key, size, digest, checksums, file, BinaryPrimitives.ReadUInt64LittleEndian(span[(FirstHeaderSize + 24)..]));
     }
+
+    /// <summary>Whether the file is as it was when each block was right, and no daemon has crashed since.</summary>
+    public bool Vouches(FileStamp now, ulong epoch) => Epoch == epoch && File.SameContent(now);
 }

@@ -31,6 +31,12 @@ internal sealed class Catalog
             return entries.ContainsKey(key);
     }
 
+    public bool IsSealed(ObjectKey key)
+    {
+        lock (gate)
+            return entries.TryGetValue(key, out var entry) && entry.Sealed;
+    }
+
     public uint? GenerationOf(ObjectKey key)
     {
         lock (gate)

@@ -117,5 +117,39 @@ internal sealed class KernelDevice(SafeFileHandle handle) : IFuseDevice
         }
     }
 
+    public Errno OpenBacking(SafeFileHandle file, out int backingId)
+    {
+        backingId = 0;
+        bool taken = false;
+        try
+        {
+            file.DangerousAddRef(ref taken);
+            var map = new BackingMap { Descriptor = (int)file.DangerousGetHandle() };
+            backingId = LibC.ioctl(Handle, LibC.FUSE_DEV_IOC_BACKING_OPEN, in map);
+            return backingId > 0 ? Errno.None : (Errno)Marshal.GetLastPInvokeError();
+        }
+        catch (ObjectDisposedException)
+        {
+            return Errno.ENODEV;
+        }
+        finally
+        {
+            if (taken)
+                file.DangerousRelease();
+        }
+    }
+
+    public Errno CloseBacking(int backingId)
+    {
+        try
+        {
+            return LibC.ioctl(Handle, LibC.FUSE_DEV_IOC_BACKING_CLOSE, (uint)backingId) == 0 ? Errno.None : (Errno)Marshal.GetLastPInvokeError();
+        }
+        catch (ObjectDisposedException)
+        {
+            return Errno.ENODEV;
+        }
+    }
+
     public void Dispose() => Handle.Dispose();
 }

@@ -18,6 +18,15 @@ internal struct PollDescriptor
     public short Returned;
 }
 
+/// <summary>struct fuse_backing_map.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct BackingMap
+{
+    public int Descriptor;
+    public uint Flags;
+    public ulong Padding;
+}
+
 /// <summary>The C library, under its own names. Constants are those that x86-64 and arm64 share.</summary>
 internal static unsafe partial class LibC
 {
@@ -29,6 +38,9 @@ internal static unsafe partial class LibC
     public const short POLLERR = 8;
 
     public const long FUSE_SUPER_MAGIC = 0x65735546;
+
+    public const nuint FUSE_DEV_IOC_BACKING_OPEN = 0x4010e501;
+    public const nuint FUSE_DEV_IOC_BACKING_CLOSE = 0x4004e502;
 
     private const string Library = "libc";
 
@@ -46,6 +58,12 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial nint writev(SafeFileHandle file, IoVector* parts, int count);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int ioctl(SafeFileHandle file, nuint request, in BackingMap argument);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int ioctl(SafeFileHandle file, nuint request, in uint argument);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int poll(ref PollDescriptor descriptors, nuint count, int milliseconds);

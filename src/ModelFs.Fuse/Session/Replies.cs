@@ -71,7 +71,7 @@ internal sealed class Replies
 
     private void SendOpen(FuseRequest request, FuseOpen open, uint size, bool claimed)
     {
-        if (claimed && replies.Struct(request.Unique, new OpenOut { Handle = open.Handle, Flags = (uint)open.Flags }))
+        if (claimed && replies.Struct(request.Unique, new OpenOut { Handle = open.Handle, Flags = (uint)open.Flags, BackingId = open.BackingId }))
             return;
 
         if (request.Opcode == FuseOpcode.Open)

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using ModelFs.Cache;
 using ModelFs.Registries;
 using ModelFs.Vfs.Names;
 
@@ -20,6 +21,8 @@ internal sealed class ManifestTree
     private readonly Node[] nodes;
     private readonly byte[] names;
     private readonly long[] sizes;
+    private readonly Lock gate = new();
+    private ObjectKey[]? keys;
 
     private ManifestTree(Manifest manifest, Node[] nodes, byte[] names, UInt128 fingerprint)
     {
@@ -28,7 +31,7 @@ internal sealed class ManifestTree
         this.nodes = nodes;
         this.names = names;
         sizes = [.. nodes.Select(node => node.File >= 0 ? manifest.Files[node.File].Size ?? -1 : 0)];
-        Weight = names.Length + (nodes.Length * 32L) + manifest.Files.Sum(file => 100L + (2 * file.Path.Length) + (2 * (file.Sha256?.Length ?? 0)));
+        Weight = names.Length + (nodes.Length * 48L) + manifest.Files.Sum(file => 100L + (2 * file.Path.Length) + (2 * (file.Sha256?.Length ?? 0)));
     }
 
     public Manifest Manifest { get; }
@@ -85,6 +88,18 @@ internal sealed class ManifestTree
     public int ChildCount(int node) => nodes[node].ChildCount;
 
     public ManifestFile File(int node) => Manifest.Files[nodes[node].File];
+
+    /// <summary>The object of the cache that holds a file. Worked out once: a lookup asks.</summary>
+    public ObjectKey KeyOf(string registry, int node)
+    {
+        lock (gate)
+        {
+            keys ??= new ObjectKey[nodes.Length];
+            if (keys[node] == default)
+                keys[node] = ObjectIdentity.Describe(registry, Manifest.Version, File(node)).Key;
+            return keys[node];
+        }
+    }
 
     /// <summary>The file's size, or null while nobody knows.</summary>
     public long? Size(int node) => Volatile.Read(ref sizes[node]) is >= 0 and var size ? size : null;

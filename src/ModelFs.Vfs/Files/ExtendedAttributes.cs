@@ -11,9 +11,10 @@ namespace ModelFs.Vfs.Files;
 /// <remarks>
 /// registry and revision (the version) on all that has them; on files also digest (<c>sha256:…</c>, where the registry gives one),
 /// cached (bytes on disk), verified (<c>yes</c>: the whole matched its digest; <c>no</c>: it did not, and reads fail;
-/// <c>unknown</c>: no digest, or not complete yet) and mode (<c>sealed</c>: complete and checked; <c>lazy</c>: fetched as it is read).
+/// <c>unknown</c>: no digest, or not complete yet) and mode (<c>passthrough</c>: complete, checked, and read by the kernel
+/// itself; <c>sealed</c>: complete and checked; <c>lazy</c>: fetched as it is read).
 /// </remarks>
-internal sealed class ExtendedAttributes(BlockCache cache)
+internal sealed class ExtendedAttributes(BlockCache cache, Passthrough passthrough)
 {
     private const string Prefix = "user.modelfs.";
 
@@ -49,14 +50,24 @@ internal sealed class ExtendedAttributes(BlockCache cache)
             "digest" when place.IsFile && place.Content!.File(place.Id.Index).Sha256 is { } digest => $"sha256:{digest}",
             "cached" when place.IsFile => (await StateAsync(place).ConfigureAwait(false)).CachedBytes.ToString(CultureInfo.InvariantCulture),
             "verified" when place.IsFile => Verified(await StateAsync(place).ConfigureAwait(false)),
-            "mode" when place.IsFile => (await StateAsync(place).ConfigureAwait(false)).Sealed ? "sealed" : "lazy",
+            "mode" when place.IsFile => await ModeAsync(place).ConfigureAwait(false),
             _ => null,
         };
         return value is null ? Errno.ENODATA : new ReadOnlyMemory<byte>(Encoding.UTF8.GetBytes(value));
     }
 
     private ValueTask<ObjectState> StateAsync(Place place) =>
-        cache.GetStateAsync(ObjectIdentity.Describe(place.Key.Registry, place.Content!.Manifest.Version, place.Content.File(place.Id.Index)).Key);
+        cache.GetStateAsync(KeyOf(place));
+
+    private static ObjectKey KeyOf(Place place) => place.Content!.KeyOf(place.Registry!.Name, place.Id.Index);
+
+    /// <summary>How the next open reads.</summary>
+    private async ValueTask<string> ModeAsync(Place place)
+    {
+        if (passthrough.Obstacle is null && await cache.CanPassThroughAsync(KeyOf(place)).ConfigureAwait(false))
+            return "passthrough";
+        return (await StateAsync(place).ConfigureAwait(false)).Sealed ? "sealed" : "lazy";
+    }
 
     private static string Verified(ObjectState state) => state switch
     {

@@ -21,11 +21,14 @@ internal sealed class OpenFiles : IDisposable
     private readonly LinkedList<OpenFile> idle = new();
     private readonly TimeProvider time;
     private readonly ITimer timer;
+    private readonly Action<OpenFile> closed;
     private bool stopped;
 
-    public OpenFiles(TimeProvider time)
+    /// <param name="closed">Called with a file that nobody has open any more, before its object is closed.</param>
+    public OpenFiles(TimeProvider time, Action<OpenFile> closed)
     {
         this.time = time;
+        this.closed = closed;
         timer = time.CreateTimer(_ => CloseIdle(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -69,15 +72,20 @@ internal sealed class OpenFiles : IDisposable
                 Remove(surplus = idle.First!.Value);
         }
 
-        surplus?.Handle.Dispose();
+        if (surplus is not null)
+            Close(surplus);
     }
 
-    /// <summary>An open that a RELEASE will end.</summary>
-    public void Open(ulong node, Func<ObjectHandle> open)
+    /// <summary>Whether somebody has the node open and reads it through us.</summary>
+    public bool IsServed(ulong node)
     {
-        var file = Use(node, open);
         lock (gate)
-            file.Opens++;
+        {
+            if (!files.TryGetValue(node, out var file))
+                return false;
+            lock (file.Gate)
+                return file.Served > 0;
+        }
     }
 
     /// <summary>Ends an open. One that an earlier run began is not known here, and that is right.</summary>
@@ -86,9 +94,17 @@ internal sealed class OpenFiles : IDisposable
         OpenFile? file;
         lock (gate)
         {
-            if (!files.TryGetValue(node, out file) || file.Opens == 0)
+            if (!files.TryGetValue(node, out file))
                 return;
-            file.Opens--;
+            lock (file.Gate)
+            {
+                if (file.PassedThrough > 0)
+                    file.PassedThrough--;
+                else if (file.Served > 0)
+                    file.Served--;
+                else
+                    return;
+            }
         }
 
         EndUse(file);
@@ -110,11 +126,11 @@ internal sealed class OpenFiles : IDisposable
             }
 
             foreach (var file in files.Values)
-                (file.Uses, file.Opens) = (file.Uses - file.Opens, 0);
+                (file.Uses, file.Served, file.PassedThrough) = (file.Uses - file.Opens, 0, 0);
         }
 
         timer.Dispose();
-        left.ForEach(file => file.Handle.Dispose());
+        left.ForEach(Close);
     }
 
     private void CloseIdle()
@@ -136,7 +152,13 @@ internal sealed class OpenFiles : IDisposable
             }
         }
 
-        old.ForEach(file => file.Handle.Dispose());
+        old.ForEach(Close);
+    }
+
+    private void Close(OpenFile file)
+    {
+        closed(file);
+        file.Handle.Dispose();
     }
 
     private void Use(OpenFile file)
@@ -164,7 +186,25 @@ internal sealed class OpenFiles : IDisposable
         /// <summary>Opens, and reads under way.</summary>
         public int Uses { get; set; }
 
-        public int Opens { get; set; }
+        public int Opens => Served + PassedThrough;
+
+        /// <summary>Guards how it is open; taken after the table's lock, and for a moment only.</summary>
+        public Lock Gate { get; } = new();
+
+        /// <summary>Opens whose reads come to us. While there are any, there is no <see cref="BackingId"/>.</summary>
+        public int Served { get; set; }
+
+        /// <summary>Opens whose reads the kernel answers from <see cref="BackingId"/>.</summary>
+        public int PassedThrough { get; set; }
+
+        /// <summary>Under which the kernel has the object's file, or 0. All opens of a node must go the same way while any of them lives.</summary>
+        public int BackingId { get; set; }
+
+        /// <summary>Finds out which way opens go. Those that come meanwhile wait for it.</summary>
+        public Task? Deciding { get; set; }
+
+        /// <summary>When an open was last sent back to look the name up again, or null.</summary>
+        public long? SentBack { get; set; }
 
         public long IdleSince { get; set; }
 

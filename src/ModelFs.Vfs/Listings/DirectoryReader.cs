@@ -60,7 +60,7 @@ internal sealed class DirectoryReader(ModelTree tree, NodeTable nodes, Places pl
         {
             var node = first + (int)i;
             var next = new DirectoryOffset(0, i + Dots + 1).Value;
-            var isAdded = entries.TryMake(content, node, out var entry)
+            var isAdded = entries.TryMake(directory.Registry!, content, node, out var entry)
                 ? writer.TryAdd(content.Name(node), entry, next)
                 : writer.TryAdd(content.Name(node), NodeId.Of(content.Ordinal, node).Inode, FuseFileType.Regular, next);
             if (!isAdded)

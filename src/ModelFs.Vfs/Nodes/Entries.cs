@@ -8,7 +8,7 @@ using ModelFs.Vfs.Listings;
 namespace ModelFs.Vfs.Nodes;
 
 /// <summary>Names to nodes, and nodes to attributes.</summary>
-internal sealed class Entries(ModelTree tree, Places places, OpenFiles files)
+internal sealed class Entries(ModelTree tree, Places places, OpenFiles files, Passthrough passthrough)
 {
     private readonly TreeOptions options = tree.Options;
 
@@ -31,7 +31,7 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files)
         var child = content.Find(parent.Id.Index, name);
         if (child < 0)
             entry = FuseEntry.Absent(IsFinal(content) ? options.ImmutableTtl : options.AliasTtl);
-        else if (content.Ordinal == 0 || !TryMake(content, child, out entry))
+        else if (content.Ordinal == 0 || !TryMake(parent.Registry!, content, child, out entry))
             return false;
         return true;
     }
@@ -69,8 +69,8 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files)
             case NodeKind.Version:
                 reply = new(NodeAttributes.Directory(place.Id, place.Key.Created), options.ImmutableTtl);
                 return true;
-            case NodeKind.Content when TryMake(place.Content!, place.Id.Index, out var entry):
-                reply = new(entry.Attributes, options.ImmutableTtl);
+            case NodeKind.Content when TryGetAttributes(place.Content!, place.Id, out var attributes):
+                reply = new(attributes, options.ImmutableTtl);
                 return true;
             default:
                 return false;
@@ -111,14 +111,12 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files)
     }
 
     /// <summary>The entry of a node in a numbered manifest, unless its size is not known.</summary>
-    public bool TryMake(ManifestTree content, int index, out FuseEntry entry)
+    public bool TryMake(KeptRegistry registry, ManifestTree content, int index, out FuseEntry entry)
     {
         entry = default;
-        if (content.Size(index) is not { } size)
+        var id = content.IsDirectory(index) ? NodeId.Of(content.Ordinal, index) : IdOfFile(registry, content, index);
+        if (!TryGetAttributes(content, id, out var attributes))
             return false;
-        var id = NodeId.Of(content.Ordinal, index);
-        var created = content.Manifest.Version.Created;
-        var attributes = content.IsDirectory(index) ? NodeAttributes.Directory(id, created) : NodeAttributes.File(id, size, created);
         entry = new FuseEntry(id.Value, attributes, options.ImmutableTtl, options.ImmutableTtl);
         return true;
     }
@@ -147,6 +145,29 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files)
     };
 
     public ObjectHandle OpenObject(Place file) => tree.Open(file.Registry!, file.Content!.Manifest.Version, file.Content.File(file.Id.Index));
+
+    private static bool TryGetAttributes(ManifestTree content, NodeId id, out FuseAttributes attributes)
+    {
+        attributes = default;
+        if (content.Size(id.Index) is not { } size)
+            return false;
+        var created = content.Manifest.Version.Created;
+        attributes = content.IsDirectory(id.Index) ? NodeAttributes.Directory(id, created) : NodeAttributes.File(id, size, created);
+        return true;
+    }
+
+    /// <summary>The node id for the next open: once the file is sealed, one under which nobody reads it through us.</summary>
+    private NodeId IdOfFile(KeptRegistry registry, ManifestTree content, int index)
+    {
+        var generation = 0;
+        if (passthrough.Obstacle is null && tree.Cache.IsSealed(content.KeyOf(registry.Name, index)))
+        {
+            for (generation = 1; generation < NodeId.LastGeneration && files.IsServed(NodeId.Of(content.Ordinal, index, generation).Value);)
+                generation++;
+        }
+
+        return NodeId.Of(content.Ordinal, index, generation);
+    }
 
     private async ValueTask<FuseResult<FuseEntry>> LookupRegistryAsync(byte[] name)
     {

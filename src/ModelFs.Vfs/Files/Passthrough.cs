@@ -1,0 +1,168 @@
+using Microsoft.Extensions.Logging;
+using ModelFs.Cache;
+using ModelFs.Fuse;
+
+namespace ModelFs.Vfs.Files;
+
+/// <summary>Which way a file is opened: read through us, or by the kernel itself from the object's file.</summary>
+/// <remarks>
+/// The kernel wants all opens of one node to go one way, and to one backing id. So the first open decides while the others wait, and
+/// what is decided holds until the last one closes. A file that was sealed while somebody reads it through us gets another node id
+/// with its next lookup; who opens the old one is sent back to look (ESTALE, which the kernel answers by itself: it resolves the path
+/// anew). That needs no notification, which would wait for lookups in the directory.
+/// </remarks>
+internal sealed class Passthrough(BlockCache cache, TimeProvider time, ILogger log)
+{
+    /// <summary>Looking up what is on disk takes a millisecond; a disk that hangs shall not make an open hang.</summary>
+    private static readonly TimeSpan DecisionLimit = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Whoever comes by a descriptor (<c>/proc/self/fd</c>, a bind mount of the file) finds the old node again and must be served then:
+    /// nobody is sent back twice.
+    /// </summary>
+    private static readonly TimeSpan SendBackOnceIn = TimeSpan.FromMinutes(1);
+
+    private static readonly FuseOpen Served = new(0, FuseOpenFlags.KeepCache);
+
+    private FuseSession? session;
+    private volatile string? obstacle = "not mounted";
+
+    /// <summary>Why the kernel does not read files itself, or null.</summary>
+    public string? Obstacle => obstacle;
+
+    public void Begin(FuseSession started)
+    {
+        session = started;
+        obstacle = cache.PassthroughObstacle ?? (started.OffersPassthrough ? null : "the kernel does not offer it (Linux 6.9 does)");
+        if (obstacle is { } reason)
+            log.ServedOnly(reason);
+    }
+
+    /// <summary>Opens a file for which the caller holds a use, which goes over to the open, or ends with a failure.</summary>
+    public ValueTask<FuseResult<FuseOpen>> OpenAsync(OpenFiles files, OpenFiles.OpenFile file)
+    {
+        Task? deciding = null;
+        var (stale, isSentBack) = (0, false);
+        lock (file.Gate)
+        {
+            if (file.BackingId != 0 && file.PassedThrough == 0 && !file.Handle.CanPassThrough)
+                (stale, file.BackingId) = (file.BackingId, 0);
+
+            if (file.Deciding is not null)
+                deciding = file.Deciding;
+            else if (file.BackingId != 0)
+                return new(PassThrough(file));
+            else if (file.Served > 0 && file.Handle.CanPassThrough && obstacle is null && MaySendBack(file))
+                (file.SentBack, isSentBack) = (time.GetTimestamp(), true);
+            else if (file.Served > 0 || obstacle is not null || (file.Handle.Ready.IsCompleted && !file.Handle.IsSealed))
+                Serve(file);
+            else
+                deciding = file.Deciding = DecideAsync(file);
+        }
+
+        if (stale != 0)
+            session!.CloseBacking(stale);
+        if (deciding is not null)
+            return OpenDecidedAsync(file, deciding);
+        if (!isSentBack)
+            return new(Served);
+        files.EndUse(file);
+        return new(Errno.ESTALE);
+    }
+
+    /// <summary>Nobody has the file open any more.</summary>
+    public void End(OpenFiles.OpenFile file)
+    {
+        int backing;
+        lock (file.Gate)
+            (backing, file.BackingId) = (file.BackingId, 0);
+        if (backing != 0)
+            session!.CloseBacking(backing);
+
+        // What was read through us lies in the kernel's cache a second time, and the next open will not look there.
+        else if (obstacle is null && file.Handle.CanPassThrough)
+            session!.InvalidateInode(file.Node, 0, 0);
+    }
+
+    private static async ValueTask<FuseResult<FuseOpen>> OpenDecidedAsync(OpenFiles.OpenFile file, Task? deciding)
+    {
+        while (true)
+        {
+            await deciding!.ConfigureAwait(false);
+            lock (file.Gate)
+            {
+                deciding = file.Deciding;
+                if (deciding is null)
+                    return file.BackingId != 0 ? PassThrough(file) : Serve(file);
+            }
+        }
+    }
+
+    /// <summary>Never fails.</summary>
+    private async Task DecideAsync(OpenFiles.OpenFile file)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        var backing = 0;
+        try
+        {
+            backing = await BeginBackingAsync(file.Handle).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // Whatever it was, the open is served.
+            log.NotPassedThrough(e.Message);
+        }
+        finally
+        {
+            lock (file.Gate)
+                (file.BackingId, file.Deciding) = (backing, null);
+        }
+    }
+
+    private async Task<int> BeginBackingAsync(ObjectHandle handle)
+    {
+        await handle.Ready.WaitAsync(DecisionLimit, time).ConfigureAwait(false);
+        if (!handle.IsSealed)
+            return 0;
+        var opening = handle.OpenForKernelAsync();
+        try
+        {
+            await opening.WaitAsync(DecisionLimit, time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            _ = opening.ContinueWith(static late => late.Result?.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            throw;
+        }
+
+        using var file = await opening.ConfigureAwait(false);
+        if (file is null)
+            return 0;
+        var error = session!.TryOpenBacking(file, out var backing);
+        if (error == Errno.None)
+            return backing;
+        var reason = error switch
+        {
+            Errno.EPERM => "the daemon lacks CAP_SYS_ADMIN",
+            Errno.ELOOP => "the cache lies on a filesystem that is stacked on another",
+            _ => $"the kernel refuses a backing file with {error}",
+        };
+        if (error != Errno.ENODEV && Interlocked.Exchange(ref obstacle, reason) is null)
+            log.ServedOnly(reason);
+        return 0;
+    }
+
+    private bool MaySendBack(OpenFiles.OpenFile file) => file.SentBack is not { } before || time.GetElapsedTime(before) > SendBackOnceIn;
+
+    private static FuseResult<FuseOpen> PassThrough(OpenFiles.OpenFile file)
+    {
+        file.PassedThrough++;
+        return new FuseOpen(0, FuseOpenFlags.Passthrough, file.BackingId);
+    }
+
+    private static FuseResult<FuseOpen> Serve(OpenFiles.OpenFile file)
+    {
+        file.Served++;
+        return Served;
+    }
+}

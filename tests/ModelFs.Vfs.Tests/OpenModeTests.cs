@@ -1,0 +1,125 @@
+using ModelFs.Fuse;
+using ModelFs.Testing.Kernel;
+using ModelFs.Vfs.Tests.Support;
+
+namespace ModelFs.Vfs.Tests;
+
+/// <summary>Which way a file is opened, as a scripted kernel sees it.</summary>
+public sealed class OpenModeTests
+{
+    private const uint PassThrough = 1 << 7;
+    private const uint KeepCache = 1 << 1;
+    private const string Weights = "MLFLOW/bert/1/weights";
+
+    [Fact]
+    public async Task Opens_of_a_sealed_file_share_one_backing_id_that_is_given_back()
+    {
+        await using var tree = await StartAsync();
+        await SealAsync(tree);
+        var file = await tree.WalkAsync(Weights);
+        var opens = await Task.WhenAll(Enumerable.Range(0, 32).Select(_ => tree.Kernel.OpenAsync(file.Node)));
+        Assert.All(opens, open => Assert.Equal((0, PassThrough), (open.Error, open.Open.Flags)));
+        var (id, path) = Assert.Single(tree.Kernel.Backings);
+        Assert.All(opens, open => Assert.Equal(id, open.BackingId));
+        Assert.StartsWith(tree.Cache.Status.Directory, path, StringComparison.Ordinal);
+
+        for (var i = 0; i < 31; i++)
+            await tree.Kernel.ReleaseAsync(file.Node, 0);
+        tree.Time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(id, (await tree.Kernel.OpenAsync(file.Node)).BackingId);
+        await tree.Kernel.ReleaseAsync(file.Node, 0);
+        await tree.Kernel.ReleaseAsync(file.Node, 0);
+        Assert.Equal(1, tree.Cache.Status.OpenObjects);
+        tree.Time.Advance(TimeSpan.FromSeconds(6));
+        await TreeUnderTest.EventuallyAsync(() => tree.Kernel.Backings.IsEmpty && tree.Cache.Status.OpenObjects == 0);
+    }
+
+    [Fact]
+    public async Task Who_opens_the_node_of_a_file_that_was_sealed_meanwhile_is_sent_to_another_once()
+    {
+        await using var tree = await StartAsync();
+        var lazy = await tree.WalkAsync(Weights);
+        Assert.Equal(KeepCache, (await tree.Kernel.OpenAsync(lazy.Node)).Open.Flags);
+        await SealAsync(tree);
+        Assert.Equal(Errno.ESTALE, (Errno)(await tree.Kernel.OpenAsync(lazy.Node)).Error);
+        Assert.Equal(KeepCache, (await tree.Kernel.OpenAsync(lazy.Node)).Open.Flags);
+
+        var found = await tree.WalkAsync(Weights);
+        Assert.NotEqual(lazy.Node, found.Node);
+        Assert.Equal(lazy.Attributes, found.Attributes);
+        Assert.Equal(found.Attributes, (await tree.Kernel.GetAttrAsync(found.Node)).Attributes);
+        Assert.Equal(PassThrough, (await tree.Kernel.OpenAsync(found.Node)).Open.Flags);
+        Assert.Equal(found.Node, (await tree.ListAsync(await tree.NodeAsync("MLFLOW/bert/1"), plus: true)).Last().Entry!.Node);
+    }
+
+    [Fact]
+    public async Task A_file_that_nobody_reads_through_us_passes_through_under_its_first_node_too_and_its_pages_are_dropped()
+    {
+        await using var tree = await StartAsync();
+        var lazy = await tree.NodeAsync(Weights);
+        await tree.ReadAsync(lazy);
+        await SealAsync(tree);
+        tree.Time.Advance(TimeSpan.FromSeconds(6));
+        var dropped = tree.Kernel.NextNotification();
+        Assert.Equal((2, lazy), (dropped.Error, dropped.U64(0)));
+        Assert.Equal(PassThrough, (await tree.Kernel.OpenAsync(lazy)).Open.Flags);
+    }
+
+    [Fact]
+    public async Task A_kernel_that_refuses_a_backing_file_gets_everything_served_and_the_reason_is_told()
+    {
+        await using var tree = await StartAsync();
+        tree.Kernel.RefuseBacking = Errno.EPERM;
+        await SealAsync(tree);
+        var node = await tree.NodeAsync(Weights);
+        Assert.Equal(KeepCache, (await tree.Kernel.OpenAsync(node)).Open.Flags);
+        Assert.Equal("the daemon lacks CAP_SYS_ADMIN", tree.FileSystem.PassthroughObstacle);
+        tree.Kernel.RefuseBacking = Errno.None;
+        await tree.Kernel.ReleaseAsync(node, 0);
+        Assert.Equal(tree.Registry.Models["bert"].Versions["1"].Files["weights"].Bytes, await tree.ReadAsync(node));
+        Assert.Empty(tree.Kernel.Backings);
+    }
+
+    [Fact]
+    public async Task After_a_clean_restart_a_sealed_file_passes_through_at_its_first_open()
+    {
+        await using var tree = await StartAsync();
+        await SealAsync(tree);
+        var node = await tree.NodeAsync(Weights);
+        await tree.RestartAsync();
+        Assert.Equal(PassThrough, (await tree.Kernel.OpenAsync(node)).Open.Flags);
+    }
+
+    [Fact]
+    public async Task An_open_file_whose_object_loses_a_block_goes_on_and_later_ones_are_served()
+    {
+        await using var tree = await StartAsync();
+        await SealAsync(tree);
+        var node = await tree.NodeAsync(Weights);
+        var first = await tree.Kernel.OpenAsync(node);
+        var path = Assert.Single(tree.Kernel.Backings).Value;
+        await File.AppendAllTextAsync(path, "touched");
+        Assert.Equal(first.BackingId, (await tree.Kernel.OpenAsync(node)).BackingId);
+        await tree.Kernel.ReleaseAsync(node, 0);
+        await tree.Kernel.ReleaseAsync(node, 0);
+        tree.Time.Advance(TimeSpan.FromSeconds(6));
+        await TreeUnderTest.EventuallyAsync(() => tree.Kernel.Backings.IsEmpty);
+        Assert.Equal(KeepCache, (await tree.Kernel.OpenAsync(node)).Open.Flags);
+        Assert.Equal(tree.Registry.Models["bert"].Versions["1"].Files["weights"].Bytes, await tree.ReadAsync(node));
+    }
+
+    private static async Task SealAsync(TreeUnderTest tree)
+    {
+        var found = await tree.Tree.ResolveAsync(Weights, followLast: true, CancellationToken.None);
+        using var handle = tree.Tree.Open(Assert.IsType<FileNode>(found.Value));
+        Assert.True((await handle.CompleteAsync(CancellationToken.None)).IsOk);
+        Assert.True(handle.CanPassThrough);
+    }
+
+    private static Task<TreeUnderTest> StartAsync() => TreeUnderTest.StartAsync(registry =>
+    {
+        var bytes = new byte[700_001];
+        new Random(7).NextBytes(bytes);
+        registry.Add("bert").With(1, ("MLmodel", "one")).Versions["1"].Files["weights"] = new TestFile(bytes);
+    });
+}
