@@ -105,7 +105,7 @@ public sealed class ToolsTests : IAsyncLifetime
         Assert.Contains("user.modelfs.cached=\"0\"", before.Output);
 
         await Shell.RunAsync($"cat '{version}/model.pkl'");
-        var after = await Shell.UntilAsync($"getfattr -d --absolute-names '{version}/model.pkl'", r => r.Output.Contains("mode=\"sealed\"", StringComparison.Ordinal));
+        var after = await Shell.UntilAsync($"getfattr -d --absolute-names '{version}/model.pkl'", r => r.Output.Contains("mode=\"passthrough\"", StringComparison.Ordinal));
         Assert.Contains("user.modelfs.cached=\"12288\"", after.Output);
         Assert.Contains("user.modelfs.verified=", after.Output);
     }
