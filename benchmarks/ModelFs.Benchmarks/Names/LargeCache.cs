@@ -28,7 +28,7 @@ internal static class LargeCache
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             using (var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write))
                 RandomAccess.SetLength(file, size);
-            new Sidecar(key, size, default, checksums).Write(path);
+            new Sidecar(key, size, default, checksums, default, 0).Write(path);
             await index.PutAsync(key, new ObjectRecord(size, 1, now, ObjectFlags.Sealed), [.. checksums.Select((checksum, number) => (number, checksum))]);
         }
 
