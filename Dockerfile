@@ -7,7 +7,7 @@ ARG TARGETARCH
 WORKDIR /source
 COPY Directory.Build.props Directory.Packages.props ./
 COPY src/ src/
-RUN dotnet publish src/ModelFs -c Release --arch ${TARGETARCH:-amd64} --self-contained -p:PublishReadyToRun=true -o /out
+RUN dotnet publish src/ModelFs -c Release --arch ${TARGETARCH:-amd64} --self-contained -o /out
 
 FROM mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled
 COPY --from=build /out/ /opt/modelfs/

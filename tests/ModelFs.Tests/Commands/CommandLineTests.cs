@@ -12,7 +12,7 @@ public sealed class CommandLineTests
 
     [Fact]
     public void These_are_the_verbs() =>
-        Assert.Equal(["mount", "umount", "ls", "cat", "resolve", "prefetch", "status", "config", "env", "doctor", "demo"], CommandLine.Build().Subcommands.Select(c => c.Name));
+        Assert.Equal(["mount", "umount", "ls", "cat", "resolve", "prefetch", "status", "config", "env", "doctor", "demo"], CommandLine.Build().Subcommands.Where(c => !c.Hidden).Select(c => c.Name));
 
     [Theory]
     [MemberData(nameof(Verbs))]
@@ -29,7 +29,7 @@ public sealed class CommandLineTests
     public void The_programs_help_names_each_verb_on_a_line()
     {
         var help = Help("--help");
-        foreach (var verb in CommandLine.Build().Subcommands)
+        foreach (var verb in CommandLine.Build().Subcommands.Where(c => !c.Hidden))
             Assert.Contains($"\n  {verb.Name} ", help, StringComparison.Ordinal);
     }
 
@@ -93,7 +93,7 @@ public sealed class CommandLineTests
     public void What_is_right_with_a_command_line_is_left_alone(string line) => Assert.Null(Complaint.About(CommandLine.Build().Parse(line)));
 
     private static IEnumerable<string> All(Command command, string prefix) =>
-        command.Subcommands.SelectMany(c => new[] { prefix + c.Name }.Concat(All(c, $"{prefix}{c.Name} ")));
+        command.Subcommands.Where(c => !c.Hidden).SelectMany(c => new[] { prefix + c.Name }.Concat(All(c, $"{prefix}{c.Name} ")));
 
     private static string Help(params string[] arguments)
     {

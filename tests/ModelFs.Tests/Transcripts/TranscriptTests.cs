@@ -49,7 +49,7 @@ public sealed class TranscriptTests : IAsyncLifetime
     }
 
     private static IEnumerable<string> Verbs(Command command, string name) =>
-        command.Subcommands.Count == 0 ? [name] : command.Subcommands.SelectMany(c => Verbs(c, $"{name} {c.Name}"));
+        command.Subcommands.Count == 0 ? [name] : command.Subcommands.Where(c => !c.Hidden).SelectMany(c => Verbs(c, $"{name} {c.Name}"));
 
     private static string Document([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../docs/commands.md"));
 }
