@@ -33,6 +33,12 @@ internal static class StatusCommand
             lines.Add($"registry    {registry.Name}: {registry.Description}: {answer}");
         }
 
+        lines.AddRange(status.Prefetch.Select(w => $"prefetch    {w.Path}: " + w.State switch
+        {
+            WarmState.Failed => $"failed, is tried again: {w.Error}",
+            WarmState.Waiting => "waits",
+            var state => $"{w.Target} {(state == WarmState.Complete ? "complete" : "is fetched")}",
+        }));
         var cache = status.Cache;
         lines.Add($"cache       {cache.Directory}: {ByteSize.Format(cache.UsedBytes)} of {ByteSize.Format(cache.MaxBytes)}, "
             + $"{cache.Objects} objects, {cache.SealedObjects} complete, {cache.OpenObjects} open, {cache.Evictions} evicted");

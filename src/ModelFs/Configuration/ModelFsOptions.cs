@@ -47,6 +47,9 @@ internal sealed record ModelFsOptions
     /// <summary>The least level that is logged. Default information for <c>mount</c>; the other verbs log only when this is set.</summary>
     public LogLevel? LogLevel { get; init; }
 
+    /// <summary>Paths of the tree, or <c>models:/</c> URIs, that a mount fetches at its start and again when an alias in them moves. Default none.</summary>
+    public IReadOnlyList<string> Prefetch { get; init; } = [];
+
     /// <summary>In the order in which they were configured; names differ.</summary>
     public IReadOnlyList<RegistryOptions> Registries { get; init; } = [];
 

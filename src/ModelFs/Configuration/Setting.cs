@@ -12,6 +12,9 @@ internal sealed record Setting(string Key, string Argument, string Help, Func<Mo
 
     public string Variable { get; } = VariablePrefix + Words(Key, '_').ToUpperInvariant();
 
+    /// <summary>The file may have a list; its items come one a line, as in a variable.</summary>
+    public bool IsList { get; init; }
+
     public const string VariablePrefix = "MODELFS_";
 
     public static IReadOnlyList<Setting> All { get; } =
@@ -39,6 +42,8 @@ internal sealed record Setting(string Key, string Argument, string Help, Func<Mo
             {
                 LogLevel = OneOf(v, ("debug", LogLevel.Debug), ("information", LogLevel.Information), ("warning", LogLevel.Warning), ("error", LogLevel.Error)),
             }),
+        new("prefetch", "PATHS", "Paths that a mount keeps complete, one a line: fetched at its start, and again when an alias in them moves.",
+            (o, v) => o with { Prefetch = v.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) }) { IsList = true },
     ];
 
     internal static string NotEmpty(string value) => value.Length > 0 ? value : throw new FormatException("must not be empty");

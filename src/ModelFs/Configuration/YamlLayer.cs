@@ -38,7 +38,7 @@ internal static class YamlLayer
             if (Text(key) == "registries")
                 ReadRegistries(file, value, draft);
             else if (Setting.All.FirstOrDefault(s => s.Key == Text(key)) is { } setting)
-                draft.Set(setting, Scalar(setting.Key, value, source), source);
+                draft.Set(setting, Value(setting, value, source), source);
             else
                 throw Unknown(Text(key), source, Setting.All.Select(s => s.Key).Append("registries"));
         }
@@ -68,6 +68,11 @@ internal static class YamlLayer
             : [Scalar(path, value, source)];
         draft.Set(name, setting, values, source);
     }
+
+    private static string Value(Setting setting, YamlNode node, string source) =>
+        setting.IsList && node is YamlSequenceNode list
+            ? string.Join('\n', list.Children.Select(item => Scalar(setting.Key, item, source)))
+            : Scalar(setting.Key, node, source);
 
     private static string Scalar(string key, YamlNode node, string source) => node switch
     {

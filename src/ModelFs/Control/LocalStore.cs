@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
@@ -32,6 +33,9 @@ internal sealed class LocalStore : IStore
 
     public ModelTree Tree { get; }
 
+    /// <summary>The paths that are kept complete, by the words they are configured in.</summary>
+    public ConcurrentDictionary<string, WarmReport> Warm { get; } = new();
+
     /// <exception cref="CacheInUseException">Another process has the cache.</exception>
     /// <exception cref="ConfigurationException">A registry cannot be what the configuration says.</exception>
     public static async Task<LocalStore> OpenAsync(ModelFsOptions options, ILoggerFactory logs, CancellationToken cancellation)
@@ -60,7 +64,10 @@ internal sealed class LocalStore : IStore
     public async Task<StatusReport> GetStatusAsync(CancellationToken cancellation)
     {
         var reports = await Task.WhenAll(registries.Select(r => PingAsync(r.Name, r.Registry, PingTimeout, cancellation)));
-        return new StatusReport(Version, null, MountPoints.All(), await MountPoints.DeadAsync(cancellation), reports, cache.Status);
+        return new StatusReport(Version, null, MountPoints.All(), await MountPoints.DeadAsync(cancellation), reports, cache.Status)
+        {
+            Prefetch = [.. Warm.Values.OrderBy(w => w.Path, StringComparer.Ordinal)],
+        };
     }
 
     public async Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation) =>

@@ -16,7 +16,25 @@ internal sealed record StatusReport(
     IReadOnlyList<string> Mounts,
     IReadOnlyList<string> DeadMounts,
     IReadOnlyList<RegistryReport> Registries,
-    CacheStatus Cache);
+    CacheStatus Cache)
+{
+    /// <summary>The paths that the daemon keeps complete.</summary>
+    public IReadOnlyList<WarmReport> Prefetch { get; init; } = [];
+}
+
+internal enum WarmState
+{
+    Waiting,
+    Fetching,
+    Complete,
+
+    /// <summary>It is tried again by itself.</summary>
+    Failed,
+}
+
+/// <param name="Path">As it is configured.</param>
+/// <param name="Target">Where it leads, as far as that is known.</param>
+internal sealed record WarmReport(string Path, WarmState State, string? Target, string? Error);
 
 internal sealed record DaemonReport(int Pid, DateTimeOffset Since, string MountPoint);
 

@@ -8,6 +8,7 @@ using ModelFs.Configuration;
 using ModelFs.Control;
 using ModelFs.Fuse;
 using ModelFs.Monitoring;
+using ModelFs.Prefetching;
 
 namespace ModelFs.Hosting;
 
@@ -89,6 +90,9 @@ internal static class MountHost
         builder.Services.Configure<ConsoleLifetimeOptions>(o => o.SuppressStatusMessages = true);
         builder.Services.AddHostedService(services =>
             new MountSession(mountPoint, options, store, health, logs, services.GetRequiredService<IHostApplicationLifetime>()));
+        // After the mount: whoever starts to read at once comes first.
+        if (options.Prefetch.Count > 0)
+            builder.Services.AddHostedService(_ => new WarmPaths(store, options.Prefetch, options.AliasTtl, TimeProvider.System, logs.CreateLogger("ModelFs.Prefetch")));
         ControlServer.Listen(builder.WebHost, () => ControlSocket.Bind(options, mountPoint));
         var app = builder.Build();
         ControlServer.Map(app, store, new DaemonReport(Environment.ProcessId, TimeProvider.System.GetUtcNow(), mountPoint));

@@ -142,6 +142,15 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void Paths_to_prefetch_are_a_list_in_the_file_and_one_a_line_elsewhere()
+    {
+        var file = scratch.Write("modelfs.yaml", "prefetch: [ 'MLFLOW/a/champion', 'models:/b@champion' ]\n");
+        Assert.Equal(["MLFLOW/a/champion", "models:/b@champion"], Read(config: file).Prefetch);
+        environment["MODELFS_PREFETCH"] = "MLFLOW/a/1\n\n MLFLOW/c/1 \n";
+        Assert.Equal(["MLFLOW/a/1", "MLFLOW/c/1"], Read(config: file).Prefetch);
+    }
+
+    [Fact]
     public void Two_flags_for_one_registry_are_refused()
     {
         var error = Assert.Throws<ConfigurationException>(() => Read(registries: [Registry, "MLFLOW=mlflow:http://other"]));
