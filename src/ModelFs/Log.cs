@@ -25,9 +25,9 @@ internal static partial class Log
     [LoggerMessage(7, LogLevel.Warning, "{Path}: no link can be made or removed there: {Reason}; below the mount point everything is there all the same")]
     public static partial void NoLink(ILogger logger, string path, string reason);
 
-    [LoggerMessage(20, LogLevel.Warning, "{Path} is not prefetched: {Reason}; it is tried again")]
+    [LoggerMessage(30, LogLevel.Warning, "{Path} is not prefetched: {Reason}; it is tried again")]
     public static partial void WarmFails(ILogger logger, string path, string reason);
 
-    [LoggerMessage(21, LogLevel.Information, "{Path} is prefetched: {Target} is complete")]
+    [LoggerMessage(31, LogLevel.Information, "{Path} is prefetched: {Target} is complete")]
     public static partial void WarmComplete(ILogger logger, string path, string target);
 }
