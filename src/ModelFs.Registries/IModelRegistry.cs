@@ -6,11 +6,8 @@ namespace ModelFs.Registries;
 /// <see cref="OperationCanceledException"/>. Names are the registry's own, unescaped. Answers are checked before they are returned:
 /// a manifest holds no path that is absolute, climbs, repeats or is both a file and a directory.
 /// </remarks>
-public interface IModelRegistry : IAsyncDisposable
+public interface IModelRegistry : IRegistry
 {
-    /// <summary>What is configured, fit for a log: kind and address, without credentials.</summary>
-    string Description { get; }
-
     /// <summary>One page of models, by name; the token of the next page is null on the last.</summary>
     ValueTask<RegistryResult<Page<Model>>> ListModelsAsync(string? pageToken, CancellationToken cancellation);
 
@@ -29,7 +26,4 @@ public interface IModelRegistry : IAsyncDisposable
 
     /// <summary>Opens the bytes <c>[offset, offset + length)</c> of a file. Where the origin has no ranges, the answer begins at 0 and goes to the end.</summary>
     ValueTask<RegistryResult<ContentStream>> OpenAsync(ModelVersion version, ManifestFile file, long offset, long length, CancellationToken cancellation);
-
-    /// <summary>Whether the registry answers, by the cheapest request it has.</summary>
-    ValueTask<RegistryResult<Unit>> PingAsync(CancellationToken cancellation);
 }

@@ -21,4 +21,7 @@ internal static partial class Log
 
     [LoggerMessage(6, LogLevel.Warning, "Registry {Registry}: {Path} is left out: it is {Reason}")]
     public static partial void LocalEntryLeftOut(this ILogger log, string registry, string path, string reason);
+
+    [LoggerMessage(7, LogLevel.Warning, "Registry {Registry}: {Count} entries of {Page} are left out: no file can have their names here")]
+    public static partial void NamesLeftOut(this ILogger log, string registry, int count, string page);
 }

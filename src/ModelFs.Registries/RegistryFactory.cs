@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using ModelFs.Registries.Mlflow;
+using ModelFs.Registries.Tree;
 
 namespace ModelFs.Registries;
 
@@ -10,11 +11,11 @@ public static class RegistryFactory
     /// <summary>Makes a registry without asking it anything: one that is down now is made all the same.</summary>
     /// <param name="environment">Reads an environment variable, or answers null: the process's, or a test's.</param>
     /// <exception cref="RegistryConfigurationException">The options make no sense; the message names the setting.</exception>
-    public static IModelRegistry Create(RegistryOptions options, Func<string, string?> environment, ILoggerFactory logs, TimeProvider time)
+    public static IRegistry Create(RegistryOptions options, Func<string, string?> environment, ILoggerFactory logs, TimeProvider time)
     {
-        if (options.Kind != "mlflow")
+        if (options.Kind is not ("mlflow" or "http"))
             throw new RegistryConfigurationException(
-                $"Registry {options.Name}: kind {Shown.Quoted(options.Kind)} is unknown; there is: mlflow.");
+                $"Registry {options.Name}: kind {Shown.Quoted(options.Kind)} is unknown; there is: mlflow, http.");
         Check(options, "attemptTimeout", options.AttemptTimeout);
         Check(options, "totalTimeout", options.TotalTimeout);
         Check(options, "stallTimeout", options.StallTimeout);
@@ -24,6 +25,26 @@ public static class RegistryFactory
                     $"Registry {options.Name}: artifactRoots holds {Shown.Quoted(root)}, which is no absolute path.");
 
         var log = logs.CreateLogger("ModelFs.Registries");
+        return options.Kind == "http" ? CreateTree(options, environment, log, time) : CreateMlflow(options, environment, log, time);
+    }
+
+    private static HttpTree CreateTree(RegistryOptions options, Func<string, string?> environment, ILogger log, TimeProvider time)
+    {
+        if (!Uri.TryCreate(options.Uri, UriKind.Absolute, out var uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))
+            throw new RegistryConfigurationException($"Registry {options.Name}: uri is no address; a tree of files is at http://… or https://….");
+        if (uri.Query.Length > 0 || uri.Fragment.Length > 0)
+            throw new RegistryConfigurationException($"Registry {options.Name}: uri has a query or fragment, which addresses below it could not keep.");
+        if (options.ArtifactsDestination is not null || options.ArtifactRoots.Count > 0)
+            throw new RegistryConfigurationException($"Registry {options.Name}: artifactsDestination and artifactRoots are for kind mlflow.");
+        CheckTtl(options, "foundTtl", options.FoundTtl);
+        CheckTtl(options, "absentTtl", options.AbsentTtl);
+        return new HttpTree(uri, options, environment, log, time);
+    }
+
+    private static IModelRegistry CreateMlflow(RegistryOptions options, Func<string, string?> environment, ILogger log, TimeProvider time)
+    {
+        if (options.FoundTtl is not null || options.AbsentTtl is not null || options.Directories.Count > 0)
+            throw new RegistryConfigurationException($"Registry {options.Name}: foundTtl, absentTtl and directories are for kind http.");
         if (options.Uri.StartsWith(SqliteScheme, StringComparison.Ordinal))
         {
             var path = options.Uri[SqliteScheme.Length..];
@@ -59,6 +80,12 @@ public static class RegistryFactory
         if (ArtifactUri.LocalPath(uri) is not { } path) return null;
         if (path == uri && uri[0] is not ('/' or '.') && !Directory.Exists(uri)) return null;
         return Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+    }
+
+    private static void CheckTtl(RegistryOptions options, string setting, TimeSpan? value)
+    {
+        if (value < TimeSpan.Zero || value > TimeSpan.FromDays(1))
+            throw new RegistryConfigurationException($"Registry {options.Name}: {setting} is {value}; it must be between 0 and a day.");
     }
 
     private static void Check(RegistryOptions options, string setting, TimeSpan value)

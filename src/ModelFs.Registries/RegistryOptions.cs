@@ -6,7 +6,7 @@ public sealed record RegistryOptions
     /// <summary>Its directory below the mount: <c>MLFLOW</c>, or what the configuration calls it.</summary>
     public required string Name { get; init; }
 
-    /// <summary><c>mlflow</c>.</summary>
+    /// <summary><c>mlflow</c> or <c>http</c>.</summary>
     public required string Kind { get; init; }
 
     /// <summary><c>http://…</c>, <c>https://…</c>, <c>sqlite:///relative.db</c>, <c>sqlite:////absolute.db</c>, or a file store:
@@ -32,4 +32,14 @@ public sealed record RegistryOptions
 
     /// <summary>The longest that a body may stay silent. Default 20 s.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>For <c>http</c>: how long a name that was found, or a listing, is believed. Null: 5 min. 0 to a day.</summary>
+    public TimeSpan? FoundTtl { get; init; }
+
+    /// <summary>For <c>http</c>: how long it is believed that a name is not there. Null: 10 s. 0 to a day.</summary>
+    public TimeSpan? AbsentTtl { get; init; }
+
+    /// <summary>For <c>http</c>: paths below the address that are directories, with those above them, though the server does not say so:
+    /// a store of objects answers 404 for <c>/a/</c> and 200 for <c>/a/b</c>.</summary>
+    public IReadOnlyList<string> Directories { get; init; } = [];
 }

@@ -16,6 +16,9 @@ public enum RegistryErrorKind
 
     /// <summary>It exists, but in a form that cannot be read here: a storage without a client, say.</summary>
     Unsupported,
+
+    /// <summary>Other content has taken the place of what was asked for, or its server can no longer tell.</summary>
+    Changed,
 }
 
 /// <param name="Message">One sentence for a person: what was asked of whom, what came back, and what to do. No credentials.</param>

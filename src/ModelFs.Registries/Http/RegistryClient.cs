@@ -8,7 +8,16 @@ using Polly.Timeout;
 namespace ModelFs.Registries.Http;
 
 /// <param name="What">What is asked for, in words: the beginning of every message about it.</param>
-internal sealed record Question(string What, Uri Target, RangeHeaderValue? Range = null, Treatment Treatment = default);
+internal sealed record Question(string What, Uri Target, RangeHeaderValue? Range = null, Treatment Treatment = default)
+{
+    public HttpMethod Method { get; init; } = HttpMethod.Get;
+
+    /// <summary>Besides those that every request has.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
+
+    /// <summary>Whether a redirect from one address to another is an answer in itself, and is not followed.</summary>
+    public Func<Uri, Uri, bool>? EndsAt { get; init; }
+}
 
 /// <summary>
 /// Asks the configured origin, and those that it redirects to. What comes back is an answer that somebody has to read, or an error:
@@ -48,7 +57,7 @@ internal sealed class RegistryClient : IDisposable
     }
 
     /// <summary>The answer's headers, with the body still to come. The caller disposes of it.</summary>
-    /// <returns>Any status but 401, 403, a redirect, or one that passes (those were tried again, and failed).
+    /// <returns>Any status but 401, 403, a redirect (unless the question ends at it), or one that passes (those were tried again, and failed).
     /// A route that MLflow has switched off is 501.</returns>
     public async ValueTask<RegistryResult<HttpResponseMessage>> AskAsync(Question question, Call call)
     {
@@ -60,8 +69,9 @@ internal sealed class RegistryClient : IDisposable
             var response = answer.Value;
             if (!IsRedirect(response.StatusCode)) return await JudgeAsync(question, target, response, call);
             var location = response.Headers.Location;
+            if (location is not null && Uri.TryCreate(target, location, out var next) && question.EndsAt?.Invoke(target, next) == true) return response;
             response.Dispose();
-            if (location is null || !Uri.TryCreate(target, location, out var next))
+            if (location is null || !Uri.TryCreate(target, location, out next))
                 return Error(RegistryErrorKind.Malformed, question, target, "redirects to nowhere");
             target = next;
             if (target.Scheme != Uri.UriSchemeHttp && target.Scheme != Uri.UriSchemeHttps)
@@ -122,10 +132,11 @@ internal sealed class RegistryClient : IDisposable
     private async ValueTask<HttpResponseMessage> AttemptAsync(Question question, Uri target, CancellationToken cancellation)
     {
         var atHome = IsHome(target);
-        using var request = new HttpRequestMessage(HttpMethod.Get, target);
+        using var request = new HttpRequestMessage(question.Method, target);
         request.Headers.Range = question.Range;
         request.Headers.AcceptEncoding.Add(new StringWithQualityHeaderValue("identity"));
         request.Headers.UserAgent.Add(new ProductInfoHeaderValue("modelfs", null));
+        foreach (var (name, value) in question.Headers) request.Headers.TryAddWithoutValidation(name, value);
         if (atHome)
         {
             request.Headers.Authorization = identity.Authorization;

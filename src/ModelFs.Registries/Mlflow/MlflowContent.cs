@@ -84,11 +84,11 @@ internal sealed class MlflowContent(MlflowApi api, RegistryOptions options, ILog
         {
             case HttpStatusCode.PartialContent:
                 Learn(memory, RouteState.Ranges, name, "honours ranges");
-                return await CheckedAsync(question, response, CheckPartial(response, file, offset, length), offset, call);
+                return await CheckedAsync(question, response, ContentHeaders.CheckPartial(response, file.Size, offset, length), offset, call);
             case HttpStatusCode.OK:
                 // An empty file is answered whole by servers that do know ranges.
                 if (attempt.Ranged && file.Size != 0) Learn(memory, RouteState.Whole, name, "sends whole files");
-                return await CheckedAsync(question, response, CheckWhole(response, file), 0, call);
+                return await CheckedAsync(question, response, ContentHeaders.CheckWhole(response, file.Size), 0, call);
             default:
                 using (response) return await RefusalAsync(question, response, memory, name, call);
         }
@@ -115,10 +115,9 @@ internal sealed class MlflowContent(MlflowApi api, RegistryOptions options, ILog
     }
 
     private async ValueTask<RegistryResult<ContentStream>> CheckedAsync(
-        Question question, HttpResponseMessage response, (string? Fault, long? Due, long? Total) found, long offset, Call call)
+        Question question, HttpResponseMessage response, ContentHeaders found, long offset, Call call)
     {
-        var encoded = response.Content.Headers.ContentEncoding.Any(coding => coding != "identity");
-        if ((found.Fault ?? (encoded ? "answered encoded bytes" : null)) is { } fault)
+        if (found.Fault is { } fault)
         {
             response.Dispose();
             return api.Client.Error(RegistryErrorKind.Malformed, question, fault);
@@ -128,29 +127,6 @@ internal sealed class MlflowContent(MlflowApi api, RegistryOptions options, ILog
         var stream = new BodyStream(
             response, body, found.Due, options.StallTimeout, time, count => Metrics.Received(options.Name, count));
         return new ContentStream(stream, offset, found.Total);
-    }
-
-    private static (string? Fault, long? Due, long? Total) CheckPartial(
-        HttpResponseMessage response, ManifestFile file, long offset, long length)
-    {
-        var range = response.Content.Headers.ContentRange;
-        if (range is not { Unit: "bytes", From: { } from, To: { } to, Length: { } total })
-            return ("answered 206 and does not say which range of how many bytes", null, null);
-        if (file.Size is { } size && total != size)
-            return ($"has {total} bytes where the registry listed {size}", null, null);
-        if (from != offset || to != Math.Min(offset + length, total) - 1)
-            return ($"was asked for bytes {offset}-{offset + length - 1} and answers {from}-{to} of {total}", null, null);
-        if (response.Content.Headers.ContentLength is { } body && body != to - from + 1)
-            return ($"announces {body} bytes for the range {from}-{to}", null, null);
-        return (null, to - from + 1, total);
-    }
-
-    private static (string? Fault, long? Due, long? Total) CheckWhole(HttpResponseMessage response, ManifestFile file)
-    {
-        var total = response.Content.Headers.ContentLength;
-        if (total is { } stated && file.Size is { } size && stated != size)
-            return ($"has {stated} bytes where the registry listed {size}", null, null);
-        return (null, file.Size ?? total, file.Size ?? total);
     }
 
     private void Learn(RouteMemory memory, RouteState state, string name, string finding)

@@ -1,5 +1,4 @@
-using System.Net.Http.Headers;
-using System.Text;
+using ModelFs.Registries.Http;
 
 namespace ModelFs.Registries.Mlflow;
 
@@ -7,53 +6,27 @@ namespace ModelFs.Registries.Mlflow;
 /// Who we are, as MLflow's own Python client reads it: user and password from the URI, else each from its variable or from
 /// <c>~/.mlflow/credentials</c>, and only without them a token.
 /// </summary>
-/// <param name="Source">Where the credentials came from, for the log: names, never values.</param>
-internal sealed record MlflowCredentials(AuthenticationHeaderValue? Authorization, string Source, IReadOnlyList<string> Secrets)
+internal static class MlflowCredentials
 {
     private const string User = "MLFLOW_TRACKING_USERNAME";
     private const string Password = "MLFLOW_TRACKING_PASSWORD";
     private const string Token = "MLFLOW_TRACKING_TOKEN";
 
     /// <exception cref="RegistryConfigurationException">The credentials file exists and cannot be read.</exception>
-    public static MlflowCredentials Read(Uri uri, Func<string, string?> environment)
+    public static Credentials Read(Uri uri, Func<string, string?> environment)
     {
-        if (uri.UserInfo.Length > 0)
-        {
-            var colon = uri.UserInfo.IndexOf(':', StringComparison.Ordinal);
-            var user = Uri.UnescapeDataString(colon < 0 ? uri.UserInfo : uri.UserInfo[..colon]);
-            var password = colon < 0 ? "" : Uri.UnescapeDataString(uri.UserInfo[(colon + 1)..]);
-            return Basic(user, password, "the credentials are those in the registry's URI", uri.UserInfo);
-        }
-
+        if (Credentials.Of(uri) is { } inUri) return inUri;
         var file = ReadFile(environment);
         var (name, nameFrom) = Either(environment, User, file);
         var (word, wordFrom) = Either(environment, Password, file);
         if (name is not null && word is not null)
-            return Basic(name, word, $"the credentials are those of {nameFrom} and {wordFrom}");
-        if (Set(environment(Token)) is { } token)
-        {
-            if (token.Any(char.IsControl))
-                throw new RegistryConfigurationException($"{Token} holds a line break or another control character.");
-            return new(new AuthenticationHeaderValue("Bearer", token), $"the credentials are those of {Token}", [token]);
-        }
+            return Credentials.Basic(name, word, $"the credentials are those of {nameFrom} and {wordFrom}");
+        if (Set(environment(Token)) is { } token) return Credentials.Bearer(token, Token);
 
         var half = name is not null ? $"{nameFrom} is set without {Password}"
             : word is not null ? $"{wordFrom} is set without {User}"
             : $"no credentials are set: neither {User} and {Password}, nor {Token}, nor ~/.mlflow/credentials";
-        return new(null, half, []);
-    }
-
-    public string Redact(string text)
-    {
-        foreach (var secret in Secrets) text = text.Replace(secret, "***", StringComparison.Ordinal);
-        return text;
-    }
-
-    private static MlflowCredentials Basic(string user, string password, string source, params string[] spellings)
-    {
-        var encoded = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}"));
-        string[] secrets = [encoded, .. spellings, password, Uri.EscapeDataString(password)];
-        return new(new AuthenticationHeaderValue("Basic", encoded), source, [.. secrets.Where(secret => secret.Length > 0)]);
+        return Credentials.None(half);
     }
 
     private static (string? Value, string From) Either(

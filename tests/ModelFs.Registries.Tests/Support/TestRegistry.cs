@@ -24,7 +24,16 @@ internal static class TestRegistry
         RegistryOptions options, TimeProvider? time, CapturedLogs? logs, params (string Name, string Value)[] environment)
     {
         var variables = environment.ToDictionary(variable => variable.Name, variable => variable.Value);
-        return RegistryFactory.Create(options, variables.GetValueOrDefault, logs ?? new CapturedLogs(), time ?? TimeProvider.System);
+        return (IModelRegistry)RegistryFactory.Create(options, variables.GetValueOrDefault, logs ?? new CapturedLogs(), time ?? TimeProvider.System);
+    }
+
+    public static IFileTree Tree(Uri uri, CapturedLogs? logs = null, params (string Name, string Value)[] environment) =>
+        Tree(new RegistryOptions { Name = "WWW", Kind = "http", Uri = uri.AbsoluteUri, AttemptTimeout = TimeSpan.FromSeconds(5), TotalTimeout = TimeSpan.FromSeconds(20) }, logs, environment);
+
+    public static IFileTree Tree(RegistryOptions options, CapturedLogs? logs = null, params (string Name, string Value)[] environment)
+    {
+        var variables = environment.ToDictionary(variable => variable.Name, variable => variable.Value);
+        return (IFileTree)RegistryFactory.Create(options, variables.GetValueOrDefault, logs ?? new CapturedLogs(), TimeProvider.System);
     }
 
     public static T Must<T>(this RegistryResult<T> result)

@@ -16,7 +16,7 @@ public sealed class DemoServerTests : IAsyncLifetime
     {
         origin = await Origin.StartAsync(scratch);
         var options = new RegistryOptions { Name = "MLFLOW", Kind = "mlflow", Uri = origin.Server.Address };
-        registry = RegistryFactory.Create(options, _ => null, NullLoggerFactory.Instance, TimeProvider.System);
+        registry = (IModelRegistry)RegistryFactory.Create(options, _ => null, NullLoggerFactory.Instance, TimeProvider.System);
     }
 
     public async Task DisposeAsync()
