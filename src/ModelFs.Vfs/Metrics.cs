@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using ModelFs.Vfs.Freshness;
 
 namespace ModelFs.Vfs;
 
@@ -7,7 +8,7 @@ internal sealed class Metrics : IDisposable
 {
     private readonly Meter meter = new("ModelFs.Vfs");
 
-    public Metrics(IReadOnlyList<KeptRegistry> registries)
+    public Metrics(IReadOnlyList<(string Name, RegistryHealth Health)> registries)
     {
         meter.CreateObservableGauge("modelfs.registry.up", () => registries.Select(r => Of(r, r.Health.IsUp ? 1L : 0L)), null,
             "0 while the registry does not answer; 1 also before it was asked");
@@ -17,6 +18,6 @@ internal sealed class Metrics : IDisposable
 
     public void Dispose() => meter.Dispose();
 
-    private static Measurement<T> Of<T>(KeptRegistry registry, T value)
+    private static Measurement<T> Of<T>((string Name, RegistryHealth Health) registry, T value)
         where T : struct => new(value, new KeyValuePair<string, object?>("registry", registry.Name));
 }

@@ -4,6 +4,7 @@ using ModelFs.Fuse;
 using ModelFs.Vfs.Files;
 using ModelFs.Vfs.Listings;
 using ModelFs.Vfs.Nodes;
+using ModelFs.Vfs.Trees;
 
 namespace ModelFs.Vfs;
 
@@ -34,11 +35,12 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
     {
         this.tree = tree;
         nodes = new NodeTable(tree.Cache.Ordinals);
-        places = new Places(tree.Registries, nodes, logs.CreateLogger<ModelFileSystem>());
+        places = new Places(tree.Registries, tree.Trees, nodes, logs.CreateLogger<ModelFileSystem>());
         passthrough = new Passthrough(tree.Cache, tree.Time, logs.CreateLogger<ModelFileSystem>());
         files = new OpenFiles(tree.Time, passthrough.End);
-        entries = new Entries(tree, places, files, passthrough);
-        directories = new DirectoryReader(tree, nodes, places, entries);
+        var treeEntries = new TreeEntries(tree, places, files);
+        entries = new Entries(tree, places, files, passthrough, treeEntries);
+        directories = new DirectoryReader(tree, nodes, places, entries, new TreeDirectoryReader(places, treeEntries));
         extendedAttributes = new ExtendedAttributes(tree.Cache, passthrough);
     }
 
@@ -156,8 +158,15 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
         nodes.Dispose();
     }
 
-    private ValueTask<FuseResult<FuseOpen>> OpenAsync(Place place) =>
-        place.IsFile ? passthrough.OpenAsync(files, files.Use(place.Id.Value, () => entries.OpenObject(place))) : new(Errno.EISDIR);
+    private ValueTask<FuseResult<FuseOpen>> OpenAsync(Place place)
+    {
+        if (!place.IsFile)
+            return new(Errno.EISDIR);
+        // The kernel then looks the name up again, and opens what it is now.
+        if (place.Tree?.IsSuperseded(TreeKeys.FileOf(place.Key)) == true)
+            return new(Errno.ESTALE);
+        return passthrough.OpenAsync(files, files.Use(place.Id.Value, () => entries.OpenObject(place)));
+    }
 
     private async ValueTask<FuseResult<FuseEntry>> LookupSlowlyAsync(FuseRequest request, ulong parent, byte[] name)
     {

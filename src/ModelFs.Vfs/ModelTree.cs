@@ -7,6 +7,7 @@ using ModelFs.Vfs.Content;
 using ModelFs.Vfs.Freshness;
 using ModelFs.Vfs.Listings;
 using ModelFs.Vfs.Names;
+using ModelFs.Vfs.Trees;
 
 namespace ModelFs.Vfs;
 
@@ -23,7 +24,7 @@ public sealed class ModelTree : IAsyncDisposable
 
     /// <exception cref="ArgumentException">A registry's name cannot be a directory's, or is there twice.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
-    public ModelTree(IReadOnlyList<(string Name, IModelRegistry Registry)> registries, BlockCache cache, TreeOptions options, ILoggerFactory logs, TimeProvider time)
+    public ModelTree(IReadOnlyList<(string Name, IRegistry Registry)> registries, BlockCache cache, TreeOptions options, ILoggerFactory logs, TimeProvider time)
     {
         options.Check();
         foreach (var (name, _) in registries)
@@ -38,11 +39,28 @@ public sealed class ModelTree : IAsyncDisposable
         Cache = cache;
         Options = options;
         Time = time;
-        Registries = [.. registries.Select(registry => new KeptRegistry(registry.Name, registry.Registry, cache.Metadata, options, errands, time, log))];
-        metrics = new Metrics(Registries);
+        Names = [.. registries.Select(registry => registry.Name)];
+        Registries =
+        [
+            .. from registry in registries
+               where registry.Registry is IModelRegistry
+               select new KeptRegistry(registry.Name, (IModelRegistry)registry.Registry, cache.Metadata, options, errands, time, log),
+        ];
+        Trees =
+        [
+            .. from registry in registries
+               where registry.Registry is IFileTree
+               select new KeptTree(registry.Name, (IFileTree)registry.Registry, cache.Metadata, options, errands, time, log),
+        ];
+        metrics = new Metrics([.. Registries.Select(registry => (registry.Name, registry.Health)), .. Trees.Select(tree => (tree.Name, tree.Health))]);
     }
 
+    /// <summary>Of all registries, as they were configured.</summary>
+    internal IReadOnlyList<string> Names { get; }
+
     internal KeptRegistry[] Registries { get; }
+
+    internal KeptTree[] Trees { get; }
 
     internal BlockCache Cache { get; }
 
@@ -53,12 +71,14 @@ public sealed class ModelTree : IAsyncDisposable
     /// <summary>Walks a path (<c>MLFLOW/iris/champion/MLmodel</c>, escaped names, no leading slash needed).</summary>
     /// <param name="followLast">Whether a symlink at the end is followed, as <c>stat</c> does and <c>lstat</c> does not.</param>
     public ValueTask<TreeResult<TreeNode>> ResolveAsync(string path, bool followLast, CancellationToken cancellation) =>
-        new PathWalk(Registries, cancellation).WalkAsync(path, followLast);
+        new PathWalk(Names, Registries, Trees, cancellation).WalkAsync(path, followLast);
 
     /// <summary>The children of a directory, in order; pages of a huge one arrive as they are asked for. A failure is the last item.</summary>
     public IAsyncEnumerable<TreeResult<TreeNode>> ListAsync(TreeNode directory, CancellationToken cancellation) => directory switch
     {
-        RootNode => Registries.Select(registry => Ok(new RegistryNode(registry.Name))).ToAsyncEnumerable(),
+        RootNode => Names.Select(name => Ok(new RegistryNode(name))).ToAsyncEnumerable(),
+        RegistryNode node when FindTree(node.Registry) is { } tree => TreeListing.ListAsync(tree, node.Path, "", cancellation),
+        TreeDirectoryNode node => TreeListing.ListAsync(FindTree(node.Registry)!, node.Path, node.Directory, cancellation),
         RegistryNode node => ListAsync(node, "", Find(node.Registry).ListModelsAsync(cancellation), cancellation),
         ModelNode node => ListAsync(node, node.Model.Name, Find(node.Registry).ListChildrenAsync(node.Model.Name, cancellation), cancellation),
         VersionNode node => ListVersionAsync(node, cancellation),
@@ -67,11 +87,20 @@ public sealed class ModelTree : IAsyncDisposable
     };
 
     /// <summary>Opens a file's content. Returns at once.</summary>
-    public ObjectHandle Open(FileNode file) => Open(Find(file.Registry), file.Manifest.Version, file.File);
+    public ObjectHandle Open(ContentNode node) => node switch
+    {
+        FileNode file => Open(Find(file.Registry), file.Manifest.Version, file.File),
+        TreeFileNode file => Open(FindTree(file.Registry)!, file.File),
+        _ => throw new ArgumentException($"{node.GetType()} has no content", nameof(node)),
+    };
 
     /// <summary>What the cache holds of a file.</summary>
-    public ValueTask<ObjectState> GetStateAsync(FileNode file) =>
-        Cache.GetStateAsync(ObjectIdentity.Describe(file.Registry, file.Manifest.Version, file.File).Key);
+    public ValueTask<ObjectState> GetStateAsync(ContentNode node) => Cache.GetStateAsync((node switch
+    {
+        FileNode file => ObjectIdentity.Describe(file.Registry, file.Manifest.Version, file.File),
+        TreeFileNode file => ObjectIdentity.Describe(file.Registry, FindTree(file.Registry)!.Tree.Description, file.File),
+        _ => throw new ArgumentException($"{node.GetType()} has no content", nameof(node)),
+    }).Key);
 
     /// <summary>Ends the questions under way, and waits for answers that are on their way to the disk.</summary>
     public ValueTask DisposeAsync()
@@ -85,6 +114,9 @@ public sealed class ModelTree : IAsyncDisposable
         var descriptor = ObjectIdentity.Describe(registry.Name, version, file);
         return Cache.Open(descriptor, new RegistrySource(registry.Registry, version, file, $"{registry.Name}/{descriptor.Name}", log));
     }
+
+    internal ObjectHandle Open(KeptTree tree, TreeFile file) =>
+        Cache.Open(ObjectIdentity.Describe(tree.Name, tree.Tree.Description, file), new TreeSource(tree, file, log));
 
     private static async IAsyncEnumerable<TreeResult<TreeNode>> ListAsync(
         TreeNode directory, string model, ValueTask<Answer<Listing>> question, [EnumeratorCancellation] CancellationToken cancellation)
@@ -144,6 +176,8 @@ public sealed class ModelTree : IAsyncDisposable
         foreach (var child in PathWalk.ChildrenOf(node.Path, registry.Name, content, index))
             yield return Ok(child);
     }
+
+    private KeptTree? FindTree(string name) => Trees.FirstOrDefault(tree => tree.Name == name);
 
     private KeptRegistry Find(string name) =>
         Registries.FirstOrDefault(registry => registry.Name == name) ?? throw new ArgumentException($"'{name}' is no registry of this tree", nameof(name));

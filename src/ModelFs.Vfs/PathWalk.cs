@@ -5,11 +5,13 @@ using ModelFs.Vfs.Content;
 using ModelFs.Vfs.Freshness;
 using ModelFs.Vfs.Listings;
 using ModelFs.Vfs.Names;
+using ModelFs.Vfs.Trees;
 
 namespace ModelFs.Vfs;
 
 /// <summary>Walks one path for a person: an error names the part at fault and what there is instead.</summary>
-internal sealed class PathWalk(IReadOnlyList<KeptRegistry> registries, CancellationToken cancellation)
+internal sealed class PathWalk(
+    IReadOnlyList<string> names, IReadOnlyList<KeptRegistry> registries, IReadOnlyList<KeptTree> trees, CancellationToken cancellation)
 {
     /// <summary>Of a registry's models, how many are looked at for what somebody may have meant.</summary>
     private const int MostConsidered = 2000;
@@ -40,10 +42,13 @@ internal sealed class PathWalk(IReadOnlyList<KeptRegistry> registries, Cancellat
         var parts = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
         if (parts.Length == 0)
             return Ok(new RootNode());
-        if (registries.FirstOrDefault(candidate => candidate.Name == parts[0]) is not { } registry)
-            return NoSuch($"there is no registry '{parts[0]}'", "there is", parts[0], [.. registries.Select(known => known.Name)]);
+        if (!names.Contains(parts[0]))
+            return NoSuch($"there is no registry '{parts[0]}'", "there is", parts[0], names);
         if (parts.Length == 1)
-            return Ok(new RegistryNode(registry.Name));
+            return Ok(new RegistryNode(parts[0]));
+        if (trees.FirstOrDefault(tree => tree.Name == parts[0]) is { } files)
+            return await WalkTreeAsync(files, parts.AsMemory(1)).ConfigureAwait(false);
+        var registry = registries.First(candidate => candidate.Name == parts[0]);
 
         var model = await registry.FindModelAsync(Bytes(parts[1]), cancellation).ConfigureAwait(false);
         if (model.Value is not { } found)
@@ -77,6 +82,31 @@ internal sealed class PathWalk(IReadOnlyList<KeptRegistry> registries, Cancellat
         path += $"/{version.Key}";
         var answer = await registry.GetContentAsync(ContentKey.Of(version.Version), cancellation).ConfigureAwait(false);
         return answer.Value is { } content ? WalkFiles(registry, content, path, parts.Span[1..]) : Fail(answer.Error!, path);
+    }
+
+    private async ValueTask<TreeResult<TreeNode>> WalkTreeAsync(KeptTree tree, ReadOnlyMemory<string> parts)
+    {
+        TreeNode at = new RegistryNode(tree.Name);
+        var directory = "";
+        for (var i = 0; i < parts.Length; i++)
+        {
+            var name = parts.Span[i];
+            if (at is TreeFileNode)
+                return new(null, Errno.ENOTDIR, $"{at.Path} is a file");
+            var answer = await tree.FindChildAsync(directory, Bytes(name), cancellation).ConfigureAwait(false);
+            if (answer.Value is { } found)
+            {
+                at = TreeListing.NodeOf(tree.Name, found.Found);
+                directory = found.Found.Path;
+                continue;
+            }
+
+            return IsAbsent(answer.Error!)
+                ? NoSuch($"{at.Path} has no '{name}'", "it has", name, await NamesAsync(await tree.ListAsync(directory, cancellation).ConfigureAwait(false)).ConfigureAwait(false))
+                : Fail(answer.Error!, $"{at.Path}/{name}");
+        }
+
+        return Ok(at);
     }
 
     private static TreeResult<TreeNode> WalkFiles(KeptRegistry registry, ManifestTree content, string path, ReadOnlySpan<string> parts)

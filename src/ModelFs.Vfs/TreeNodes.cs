@@ -25,8 +25,31 @@ public sealed record VersionNode(string Path, string Registry, ModelVersion Vers
 /// <summary>A directory in a version, or the version itself.</summary>
 public sealed record DirectoryNode(string Path, Manifest Manifest, string Directory) : TreeNode(Path);
 
+/// <summary>What has content.</summary>
 /// <param name="Size">Bytes, or null while nobody knows.</param>
-public sealed record FileNode(string Path, string Registry, Manifest Manifest, ManifestFile File, long? Size) : TreeNode(Path);
+/// <param name="Modified">Null where nobody says.</param>
+public abstract record ContentNode(string Path, string Registry, long? Size, DateTimeOffset? Modified) : TreeNode(Path)
+{
+    /// <summary>Its path below its version, or in its tree of files, as the registry has it.</summary>
+    public abstract string PathBelow { get; }
+}
+
+/// <summary>A file of a version.</summary>
+public sealed record FileNode(string Path, string Registry, Manifest Manifest, ManifestFile File, long? Size)
+    : ContentNode(Path, Registry, Size, Manifest.Version.Created)
+{
+    public override string PathBelow => File.Path;
+}
+
+/// <summary>A directory of a tree of files, other than the tree itself.</summary>
+/// <param name="Directory">Its path below the registry.</param>
+public sealed record TreeDirectoryNode(string Path, string Registry, string Directory) : TreeNode(Path);
+
+/// <summary>One content of a file of a tree.</summary>
+public sealed record TreeFileNode(string Path, string Registry, TreeFile File) : ContentNode(Path, Registry, File.Size, File.Modified)
+{
+    public override string PathBelow => File.Path;
+}
 
 /// <summary>A value, or why there is none: an errno, and one line for a person that says which part of the path is at fault and what there is instead.</summary>
 public readonly record struct TreeResult<T>(T? Value, Fuse.Errno Error, string? Message)

@@ -11,6 +11,7 @@ public sealed class ErrnosTests
     [InlineData(RegistryErrorKind.Unavailable, Errno.EIO, Errno.EIO)]
     [InlineData(RegistryErrorKind.Malformed, Errno.EIO, Errno.EIO)]
     [InlineData(RegistryErrorKind.Unsupported, Errno.EOPNOTSUPP, Errno.EOPNOTSUPP)]
+    [InlineData(RegistryErrorKind.Changed, Errno.EIO, Errno.EIO)]
     public void A_failure_is_this_errno_to_a_name_and_this_to_a_read(RegistryErrorKind kind, Errno name, Errno read)
     {
         Assert.Equal(name, Errnos.Of(new RegistryError(kind, "")));
@@ -18,5 +19,5 @@ public sealed class ErrnosTests
     }
 
     [Fact]
-    public void Every_kind_of_failure_has_a_row_here() => Assert.Equal(5, Enum.GetValues<RegistryErrorKind>().Length);
+    public void Every_kind_of_failure_has_a_row_here() => Assert.Equal(6, Enum.GetValues<RegistryErrorKind>().Length);
 }

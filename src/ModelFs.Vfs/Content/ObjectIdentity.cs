@@ -10,7 +10,7 @@ namespace ModelFs.Vfs.Content;
 /// <summary>Which object of the cache holds a file's bytes.</summary>
 /// <remarks>
 /// The registry's name and its digest where it gives one, so that equal files of one registry are stored once; else the registry's
-/// name, model, version, creation time, path and size. Every field is preceded by its length: no two lists of fields run into one.
+/// name, model, version, creation time, path and size; of a tree of files, its name, address, path, validator and size. Every field is preceded by its length: no two lists of fields run into one.
 /// </remarks>
 internal static class ObjectIdentity
 {
@@ -41,6 +41,20 @@ internal static class ObjectIdentity
     /// <summary>Where it is in the registry's directory, as <c>ls</c> shows it.</summary>
     private static string NameOf(ModelVersion version, ManifestFile file) =>
         string.Join('/', file.Path.Split('/').Prepend(version.Version).Prepend(version.Model).Select(EscapedName.EscapeToString));
+
+    /// <summary>One content of a file of a tree: what another server of the same name has under the same tag is another.</summary>
+    public static ObjectDescriptor Describe(string registry, string origin, TreeFile file)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Append(hash, "tree"u8);
+        Append(hash, registry);
+        Append(hash, origin);
+        Append(hash, file.Path);
+        Append(hash, file.Validator);
+        Append(hash, file.Size ?? -1);
+        var key = new ObjectKey(BinaryPrimitives.ReadUInt128BigEndian(hash.GetHashAndReset()));
+        return new ObjectDescriptor(key, file.Size, null, registry, file.Path);
+    }
 
     private static byte[]? ParseDigest(string? hex)
     {

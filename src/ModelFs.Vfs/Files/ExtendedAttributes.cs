@@ -4,12 +4,13 @@ using ModelFs.Cache;
 using ModelFs.Fuse;
 using ModelFs.Vfs.Content;
 using ModelFs.Vfs.Nodes;
+using ModelFs.Vfs.Trees;
 
 namespace ModelFs.Vfs.Files;
 
 /// <summary><c>user.modelfs.*</c>: where a file comes from and how much of it is here.</summary>
 /// <remarks>
-/// registry and revision (the version) on all that has them; on files also digest (<c>sha256:…</c>, where the registry gives one),
+/// registry and revision (the version; in a tree of files, the file's validator) on all that has them; on files also digest (<c>sha256:…</c>, where the registry gives one),
 /// cached (bytes on disk), verified (<c>yes</c>: the whole matched its digest; <c>no</c>: it did not, and reads fail;
 /// <c>unknown</c>: no digest, or not complete yet) and mode (<c>passthrough</c>: complete, checked, and read by the kernel
 /// itself; <c>sealed</c>: complete and checked; <c>lazy</c>: fetched as it is read).
@@ -24,13 +25,13 @@ internal sealed class ExtendedAttributes(BlockCache cache, Passthrough passthrou
     public static ReadOnlyMemory<byte> List(Place place)
     {
         var names = new StringBuilder();
-        if (place.Registry is not null)
+        if (place.Registry is not null || place.Tree is not null)
             names.Append(Prefix + "registry\0");
-        if (place.IsInVersion)
+        if (place.IsInVersion || place.Key.Kind == NodeKind.TreeFile)
             names.Append(Prefix + "revision\0");
         if (place.IsFile)
         {
-            if (place.Content!.File(place.Id.Index).Sha256 is not null)
+            if (place.Content?.File(place.Id.Index).Sha256 is not null)
                 names.Append(Prefix + "digest\0");
             names.Append(Prefix + "cached\0" + Prefix + "verified\0" + Prefix + "mode\0");
         }
@@ -45,9 +46,9 @@ internal sealed class ExtendedAttributes(BlockCache cache, Passthrough passthrou
             return Errno.ENODATA;
         var value = name[Prefix.Length..] switch
         {
-            "registry" => place.Registry?.Name,
-            "revision" when place.IsInVersion => place.Key.Name,
-            "digest" when place.IsFile && place.Content!.File(place.Id.Index).Sha256 is { } digest => $"sha256:{digest}",
+            "registry" => place.Registry?.Name ?? place.Tree?.Name,
+            "revision" when place.IsInVersion || place.Key.Kind == NodeKind.TreeFile => place.Key.Name,
+            "digest" when place.IsFile && place.Content?.File(place.Id.Index).Sha256 is { } digest => $"sha256:{digest}",
             "cached" when place.IsFile => (await StateAsync(place).ConfigureAwait(false)).CachedBytes.ToString(CultureInfo.InvariantCulture),
             "verified" when place.IsFile => Verified(await StateAsync(place).ConfigureAwait(false)),
             "mode" when place.IsFile => await ModeAsync(place).ConfigureAwait(false),
@@ -59,7 +60,9 @@ internal sealed class ExtendedAttributes(BlockCache cache, Passthrough passthrou
     private ValueTask<ObjectState> StateAsync(Place place) =>
         cache.GetStateAsync(KeyOf(place));
 
-    private static ObjectKey KeyOf(Place place) => place.Content!.KeyOf(place.Registry!.Name, place.Id.Index);
+    private static ObjectKey KeyOf(Place place) => place.Tree is { } tree
+        ? ObjectIdentity.Describe(tree.Name, tree.Tree.Description, TreeKeys.FileOf(place.Key)).Key
+        : place.Content!.KeyOf(place.Registry!.Name, place.Id.Index);
 
     /// <summary>How the next open reads.</summary>
     private async ValueTask<string> ModeAsync(Place place)

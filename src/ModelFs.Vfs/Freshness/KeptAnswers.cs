@@ -105,6 +105,17 @@ internal sealed class KeptAnswers<TKey, T>(
         }
     }
 
+    /// <summary>Forgets a value that turned out to be wrong: the next caller waits for a new answer.</summary>
+    public void Withdraw(TKey key, Predicate<T> isWrong)
+    {
+        var entry = entries.GetOrAdd(key, static _ => new Entry());
+        lock (entry)
+        {
+            if (entry.Value is { } value && isWrong(value))
+                entry.Withdraw(time.GetTimestamp());
+        }
+    }
+
     /// <summary>Stores a value that has become whole after it was given as an answer.</summary>
     public void Save(TKey key, T value) => Save(key, entries.GetOrAdd(key, static _ => new Entry()), value);
 
@@ -377,7 +388,9 @@ internal sealed class KeptAnswers<TKey, T>(
         {
             (Failure, FailedAt) = (failure, now);
             if (failure.Kind is RegistryErrorKind.Denied or RegistryErrorKind.Unsupported)
-                (IsKnown, Value, Absence, Asked) = (false, null, null, now);
+                Withdraw(now);
         }
+
+        public void Withdraw(long now) => (IsKnown, Value, Absence, Asked) = (false, null, null, now);
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using ModelFs.Registries;
+using ModelFs.Vfs.Trees;
 
 namespace ModelFs.Vfs.Freshness;
 
@@ -16,4 +17,6 @@ internal sealed record StoredLink(string Alias, string Version, DateTimeOffset T
 [JsonSerializable(typeof(Manifest))]
 [JsonSerializable(typeof(StoredModels))]
 [JsonSerializable(typeof(StoredChildren))]
+[JsonSerializable(typeof(TreeEntry))]
+[JsonSerializable(typeof(StoredNames))]
 internal sealed partial class StoredJson : JsonSerializerContext;

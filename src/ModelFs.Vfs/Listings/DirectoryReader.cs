@@ -3,11 +3,12 @@ using ModelFs.Fuse;
 using ModelFs.Vfs.Content;
 using ModelFs.Vfs.Freshness;
 using ModelFs.Vfs.Nodes;
+using ModelFs.Vfs.Trees;
 
 namespace ModelFs.Vfs.Listings;
 
 /// <summary>Reads directories from any offset, whoever gave it.</summary>
-internal sealed class DirectoryReader(ModelTree tree, NodeTable nodes, Places places, Entries entries)
+internal sealed class DirectoryReader(ModelTree tree, NodeTable nodes, Places places, Entries entries, TreeDirectoryReader trees)
 {
     /// <summary><c>.</c> and <c>..</c></summary>
     private const int Dots = 2;
@@ -18,6 +19,7 @@ internal sealed class DirectoryReader(ModelTree tree, NodeTable nodes, Places pl
     public ValueTask<FuseResult<Unit>> ReadAsync(Place directory, DirectoryOffset start, FuseDirectoryWriter writer, CancellationToken cancellation) =>
         directory.Key.Kind switch
         {
+            _ when directory.Tree is not null => trees.ReadAsync(directory, start, writer, cancellation),
             default(NodeKind) => ReadRootAsync(directory, start, writer),
             NodeKind.Registry => ReadListingAsync(directory, start, writer, cancellation),
             NodeKind.Model => ReadListingAsync(directory, start, writer, cancellation),
@@ -30,11 +32,11 @@ internal sealed class DirectoryReader(ModelTree tree, NodeTable nodes, Places pl
     private async ValueTask<FuseResult<Unit>> ReadRootAsync(Place directory, DirectoryOffset start, FuseDirectoryWriter writer)
     {
         start = await AddDotsAsync(directory, start, writer).ConfigureAwait(false);
-        for (var i = start.Index - Dots; i < tree.Registries.Length; i++)
+        for (var i = start.Index - Dots; i < tree.Names.Count; i++)
         {
-            var registry = tree.Registries[(int)i];
+            var registry = tree.Names[(int)i];
             var entry = await entries.MakeAsync(registry).ConfigureAwait(false);
-            if (!writer.TryAdd(Encoding.UTF8.GetBytes(registry.Name), entry, new DirectoryOffset(0, i + Dots + 1).Value))
+            if (!writer.TryAdd(Encoding.UTF8.GetBytes(registry), entry, new DirectoryOffset(0, i + Dots + 1).Value))
                 break;
         }
 

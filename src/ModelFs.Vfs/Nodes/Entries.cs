@@ -4,11 +4,12 @@ using ModelFs.Registries;
 using ModelFs.Vfs.Content;
 using ModelFs.Vfs.Files;
 using ModelFs.Vfs.Listings;
+using ModelFs.Vfs.Trees;
 
 namespace ModelFs.Vfs.Nodes;
 
 /// <summary>Names to nodes, and nodes to attributes.</summary>
-internal sealed class Entries(ModelTree tree, Places places, OpenFiles files, Passthrough passthrough)
+internal sealed class Entries(ModelTree tree, Places places, OpenFiles files, Passthrough passthrough, TreeEntries treeEntries)
 {
     private readonly TreeOptions options = tree.Options;
 
@@ -20,7 +21,7 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files, Pa
     public bool TryLookup(Place parent, ReadOnlySpan<byte> name, out FuseEntry entry)
     {
         entry = default;
-        if (parent.Key.Kind == NodeKind.Registry && parent.Registry!.PeekListed(name) is { Ordinal: not 0 } listed)
+        if (parent.Key.Kind == NodeKind.Registry && parent.Registry?.PeekListed(name) is { Ordinal: not 0 } listed)
         {
             entry = Make(NodeId.Of(listed.Ordinal), listed, options.AliasTtl / 2);
             return true;
@@ -38,6 +39,8 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files, Pa
 
     public async ValueTask<FuseResult<FuseEntry>> LookupAsync(Place parent, byte[] name, CancellationToken cancellation)
     {
+        if (parent.Tree is not null)
+            return await treeEntries.LookupAsync(parent, name, cancellation).ConfigureAwait(false);
         switch (parent.Key.Kind)
         {
             case default(NodeKind):
@@ -81,6 +84,8 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files, Pa
     {
         if (TryGetAttributes(place, out var reply))
             return reply;
+        if (place.Tree is not null)
+            return await treeEntries.GetAttributesAsync(place, cancellation).ConfigureAwait(false);
         switch (place.Key.Kind)
         {
             case NodeKind.Model:
@@ -129,9 +134,9 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files, Pa
         _ => new(id.Value, NodeAttributes.Directory(id, listed.Time), ttl, ttl),
     };
 
-    public async ValueTask<FuseEntry> MakeAsync(KeptRegistry registry)
+    public async ValueTask<FuseEntry> MakeAsync(string registry)
     {
-        var id = await places.IdOfAsync(new NodeKey(NodeKind.Registry, registry.Name)).ConfigureAwait(false);
+        var id = await places.IdOfAsync(new NodeKey(NodeKind.Registry, registry)).ConfigureAwait(false);
         return new(id.Value, NodeAttributes.Directory(id, NodeAttributes.NoTime), options.ImmutableTtl, options.ImmutableTtl);
     }
 
@@ -144,7 +149,8 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files, Pa
         _ => throw new InvalidOperationException($"{listed.GetType()} has no place in the tree"),
     };
 
-    public ObjectHandle OpenObject(Place file) => tree.Open(file.Registry!, file.Content!.Manifest.Version, file.Content.File(file.Id.Index));
+    public ObjectHandle OpenObject(Place file) =>
+        file.Tree is not null ? treeEntries.OpenObject(file) : tree.Open(file.Registry!, file.Content!.Manifest.Version, file.Content.File(file.Id.Index));
 
     private static bool TryGetAttributes(ManifestTree content, NodeId id, out FuseAttributes attributes)
     {
@@ -171,9 +177,9 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files, Pa
 
     private async ValueTask<FuseResult<FuseEntry>> LookupRegistryAsync(byte[] name)
     {
-        foreach (var registry in tree.Registries)
+        foreach (var registry in tree.Names)
         {
-            if (System.Text.Encoding.UTF8.GetBytes(registry.Name).AsSpan().SequenceEqual(name))
+            if (System.Text.Encoding.UTF8.GetBytes(registry).AsSpan().SequenceEqual(name))
                 return await MakeAsync(registry).ConfigureAwait(false);
         }
 

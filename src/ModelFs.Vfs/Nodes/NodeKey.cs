@@ -17,6 +17,12 @@ internal enum NodeKind : byte
 
     /// <summary>What is below it, by a certain manifest.</summary>
     Content = 5,
+
+    /// <summary>A directory of a tree of files: its path stands where a model's name does.</summary>
+    TreeDirectory = 6,
+
+    /// <summary>One content of a file of a tree: path, validator, time of the last change (0 for none), and size + 1 (0 for none) in the fingerprint's place.</summary>
+    TreeFile = 7,
 }
 
 /// <summary>What an ordinal stands for. Its bytes lie in the ordinal table for ever: fields are only ever added to the end.</summary>
@@ -56,7 +62,7 @@ internal readonly record struct NodeKey(
     public static bool TryDecode(ReadOnlySpan<byte> bytes, out NodeKey key)
     {
         key = default;
-        if (bytes.Length < FixedLength || bytes[0] is < (byte)NodeKind.Registry or > (byte)NodeKind.Content)
+        if (bytes.Length < FixedLength || bytes[0] is < (byte)NodeKind.Registry or > (byte)NodeKind.TreeFile)
             return false;
         var ticks = BinaryPrimitives.ReadInt64LittleEndian(bytes[1..]);
         var rest = bytes[FixedLength..];

@@ -1,22 +1,26 @@
 using Microsoft.Extensions.Logging;
 using ModelFs.Fuse;
 using ModelFs.Vfs.Content;
+using ModelFs.Vfs.Trees;
 
 namespace ModelFs.Vfs.Nodes;
 
 /// <summary>What a node id means, with what is needed to answer for it.</summary>
-/// <param name="Registry">Null for the root.</param>
+/// <param name="Registry">Null for the root, and in a tree of files.</param>
 /// <param name="Content">The files of the version it is in; for a version's own directory only if they are in memory.</param>
 internal readonly record struct Place(NodeId Id, NodeKey Key, KeptRegistry? Registry, ManifestTree? Content)
 {
-    public bool IsFile => Key.Kind == NodeKind.Content && !Content!.IsDirectory(Id.Index);
+    /// <summary>The tree of files that it is in; null elsewhere.</summary>
+    public KeptTree? Tree { get; init; }
+
+    public bool IsFile => Key.Kind == NodeKind.TreeFile || (Key.Kind == NodeKind.Content && !Content!.IsDirectory(Id.Index));
 
     /// <summary>A version's directory or one below it: never changes.</summary>
     public bool IsInVersion => Key.Kind is NodeKind.Version or NodeKind.Content;
 }
 
 /// <summary>Finds what node ids mean, also those that the kernel got from an earlier run.</summary>
-internal sealed class Places(KeptRegistry[] registries, NodeTable nodes, ILogger log)
+internal sealed class Places(KeptRegistry[] registries, KeptTree[] trees, NodeTable nodes, ILogger log)
 {
     /// <summary>Without waiting, where everything is in memory.</summary>
     public bool TryFind(ulong node, out Place place)
@@ -25,7 +29,15 @@ internal sealed class Places(KeptRegistry[] registries, NodeTable nodes, ILogger
         place = new Place(id, default, null, null);
         if (id.IsRoot)
             return true;
-        if (!nodes.TryGetKey(id.Ordinal, out var key) || RegistryOf(key) is not { } registry)
+        if (!nodes.TryGetKey(id.Ordinal, out var key))
+            return false;
+        if (TreeOf(key) is { } tree)
+        {
+            place = new Place(id, key, null, null) { Tree = tree };
+            return true;
+        }
+
+        if (RegistryOf(key) is not { } registry)
             return false;
         var content = key.Kind is NodeKind.Version or NodeKind.Content ? registry.PeekContent(key.Content) : null;
         place = new Place(id, key, registry, content);
@@ -45,6 +57,8 @@ internal sealed class Places(KeptRegistry[] registries, NodeTable nodes, ILogger
             key = found;
         }
 
+        if (TreeOf(key) is { } tree)
+            return new Place(id, key, null, null) { Tree = tree };
         if (RegistryOf(key) is not { } registry)
             return Stale(id, $"{key.Registry} is not configured");
         if (key.Kind != NodeKind.Content)
@@ -87,10 +101,26 @@ internal sealed class Places(KeptRegistry[] registries, NodeTable nodes, ILogger
 
     public KeptRegistry? RegistryOf(NodeKey key)
     {
+        if (key.Kind is NodeKind.TreeDirectory or NodeKind.TreeFile)
+            return null;
         foreach (var registry in registries)
         {
             if (registry.Name == key.Registry)
                 return registry;
+        }
+
+        return null;
+    }
+
+    /// <summary>The tree that a key is in, unless its name belongs to a registry of models by now.</summary>
+    private KeptTree? TreeOf(NodeKey key)
+    {
+        if (key.Kind is not (NodeKind.Registry or NodeKind.TreeDirectory or NodeKind.TreeFile))
+            return null;
+        foreach (var tree in trees)
+        {
+            if (tree.Name == key.Registry)
+                return tree;
         }
 
         return null;

@@ -62,7 +62,7 @@ internal static class ConfigurationReader
                 draft.Set(setting, value, name);
             else if (IsIgnored(name))
                 warnings.Add($"the variable {name} is no setting of modelfs and is ignored");
-            else
+            else if (!IsCredential(name))
                 draft.Declare(name[RegistryPrefix.Length..], value, name);
         }
     }
@@ -72,7 +72,13 @@ internal static class ConfigurationReader
         name.StartsWith(Setting.VariablePrefix, StringComparison.Ordinal)
         && name != ConfigVariable
         && !Setting.All.Any(s => s.Variable == name)
+        && !IsCredential(name)
         && (!name.StartsWith(RegistryPrefix, StringComparison.Ordinal) || IsInjected(name));
+
+    /// <summary>Read by the registry whose name it ends in, and by nobody else.</summary>
+    private static bool IsCredential(string name) =>
+        name.AsSpan(Setting.VariablePrefix.Length) is var rest
+        && (rest.StartsWith("TOKEN_") || rest.StartsWith("USERNAME_") || rest.StartsWith("PASSWORD_"));
 
     /// <summary>Kubernetes describes a service called <c>modelfs-registry</c> to its pods in variables that look like ours.</summary>
     private static bool IsInjected(string name) =>

@@ -9,6 +9,8 @@ internal sealed record RegistrySetting(string Key, bool IsList, Func<RegistryOpt
     /// <summary>The longest that a registry's time limits may be: past it, somebody meant another unit.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromHours(1);
 
+    private static readonly TimeSpan LongestTtl = TimeSpan.FromDays(1);
+
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(10);
 
     public static IReadOnlyList<RegistrySetting> All { get; } =
@@ -18,13 +20,16 @@ internal sealed record RegistrySetting(string Key, bool IsList, Func<RegistryOpt
         One("artifactsDestination", (o, v) => o with { ArtifactsDestination = Setting.NotEmpty(v) }),
         new("artifactRoots", true, (o, v) => o with { ArtifactRoots = [.. v.Select(Setting.NotEmpty)] }),
         One("allowInternalAddresses", (o, v) => o with { AllowInternalAddresses = Setting.Flagged(v) }),
+        One("foundTtl", (o, v) => o with { FoundTtl = Setting.Time(v, TimeSpan.Zero, LongestTtl) }),
+        One("absentTtl", (o, v) => o with { AbsentTtl = Setting.Time(v, TimeSpan.Zero, LongestTtl) }),
+        new("directories", true, (o, v) => o with { Directories = [.. v.Select(Setting.NotEmpty)] }),
         One("attemptTimeout", (o, v) => o with { AttemptTimeout = Setting.Time(v, Shortest, Longest) }),
         One("totalTimeout", (o, v) => o with { TotalTimeout = Setting.Time(v, Shortest, Longest) }),
         One("stallTimeout", (o, v) => o with { StallTimeout = Setting.Time(v, Shortest, Longest) }),
     ];
 
     /// <summary>The kinds there are.</summary>
-    public static IReadOnlyList<string> Kinds { get; } = ["mlflow"];
+    public static IReadOnlyList<string> Kinds { get; } = ["mlflow", "http"];
 
     /// <summary>Takes <c>KIND:URI</c> apart.</summary>
     public static (string Kind, string Uri) Split(string value)

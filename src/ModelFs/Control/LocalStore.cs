@@ -21,9 +21,9 @@ internal sealed class LocalStore : IStore
 
     private readonly ModelFsOptions options;
     private readonly BlockCache cache;
-    private readonly List<(string Name, IModelRegistry Registry)> registries;
+    private readonly List<(string Name, IRegistry Registry)> registries;
 
-    private LocalStore(ModelFsOptions options, BlockCache cache, List<(string, IModelRegistry)> registries, ILoggerFactory logs)
+    private LocalStore(ModelFsOptions options, BlockCache cache, List<(string, IRegistry)> registries, ILoggerFactory logs)
     {
         this.options = options;
         this.cache = cache;
@@ -76,7 +76,7 @@ internal sealed class LocalStore : IStore
     public async IAsyncEnumerable<EntryReport> ListAsync(string path, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var node = await FindAsync(path, cancellation);
-        if (node is FileNode)
+        if (node is ContentNode)
         {
             yield return Report(node);
             yield break;
@@ -162,9 +162,9 @@ internal sealed class LocalStore : IStore
                 + "or write registries: into a file for --config, or run this where a mlflow.db or mlruns lies");
     }
 
-    private static List<(string, IModelRegistry)> CreateRegistries(ModelFsOptions options, ILoggerFactory logs)
+    private static List<(string, IRegistry)> CreateRegistries(ModelFsOptions options, ILoggerFactory logs)
     {
-        var registries = new List<(string, IModelRegistry)>();
+        var registries = new List<(string, IRegistry)>();
         foreach (var registry in options.Registries)
         {
             try
@@ -184,7 +184,7 @@ internal sealed class LocalStore : IStore
     public Task<RegistryReport> PingAsync(string name, TimeSpan within, CancellationToken cancellation) =>
         PingAsync(name, registries.First(r => r.Name == name).Registry, within, cancellation);
 
-    private static async Task<RegistryReport> PingAsync(string name, IModelRegistry registry, TimeSpan within, CancellationToken cancellation)
+    private static async Task<RegistryReport> PingAsync(string name, IRegistry registry, TimeSpan within, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(within);
@@ -205,13 +205,13 @@ internal sealed class LocalStore : IStore
     private async Task<TreeNode> FindAsync(string path, CancellationToken cancellation) =>
         (await Tree.ResolveAsync(TreePath.Of(path, options.Registries), followLast: true, cancellation)).OrThrow(path);
 
-    private async Task<FileNode> FindFileAsync(string path, CancellationToken cancellation) =>
-        await FindAsync(path, cancellation) as FileNode
+    private async Task<ContentNode> FindFileAsync(string path, CancellationToken cancellation) =>
+        await FindAsync(path, cancellation) as ContentNode
         ?? throw new CommandException($"{path} is a directory; modelfs ls shows what is in it");
 
     private static EntryReport Report(TreeNode node) => node switch
     {
-        FileNode file => new(file.Path, EntryKind.File, file.Size, file.Manifest.Version.Created, null),
+        ContentNode file => new(file.Path, EntryKind.File, file.Size, file.Modified, null),
         AliasNode alias => new(alias.Path, EntryKind.Link, null, null, alias.Target),
         DirectoryNode directory => new(directory.Path, EntryKind.Directory, null, directory.Manifest.Version.Created, null),
         VersionNode version => new(version.Path, EntryKind.Directory, null, version.Version.Created, null),

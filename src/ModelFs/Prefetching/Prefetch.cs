@@ -23,9 +23,9 @@ internal sealed class Prefetch(ModelTree tree, PrefetchOptions options, Cancella
     /// <summary>Adds a file, or all wanted files below a directory; links are not followed, since what they point to is listed too.</summary>
     public async Task AddAsync(TreeNode node)
     {
-        if (node is FileNode file)
+        if (node is ContentNode file)
         {
-            if (isWanted(file.File.Path) && files.TryAdd(file.Path, new PrefetchFile(file)))
+            if (isWanted(file.PathBelow) && files.TryAdd(file.Path, new PrefetchFile(file)))
                 await files[file.Path].LookAsync(tree);
             return;
         }

@@ -5,7 +5,7 @@ using ModelFs.Vfs;
 namespace ModelFs.Prefetching;
 
 /// <summary>One file of a prefetch. Its figures may be read by any thread.</summary>
-internal sealed class PrefetchFile(FileNode file)
+internal sealed class PrefetchFile(ContentNode file)
 {
     private volatile ObjectHandle? handle;
     private long settled;

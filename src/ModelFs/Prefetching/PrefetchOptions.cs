@@ -15,7 +15,7 @@ internal sealed record PrefetchOptions(IReadOnlyList<string> Include, int Jobs =
 
     public static PrefetchOptions Default { get; } = new([]);
 
-    /// <summary>Whether a file below a version is wanted, by its path there.</summary>
+    /// <summary>Whether a file below a version, or in a tree of files, is wanted, by its path there.</summary>
     /// <remarks>
     /// <c>*</c> stands for any characters but a slash, <c>**</c> for any directories. A pattern without a slash is a file's name in any
     /// directory, one with a slash a path from the version on.

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using ModelFs.Cache;
 using ModelFs.Fuse;
+using ModelFs.Registries;
 using ModelFs.Testing.Kernel;
 
 namespace ModelFs.Vfs.Tests.Support;
@@ -24,6 +25,9 @@ internal sealed class TreeUnderTest : IAsyncDisposable
 
     public MemoryRegistry Registry { get; } = new();
 
+    /// <summary>A tree of files beside the registry, where a test wants one.</summary>
+    public MemoryFiles? Files { get; private init; }
+
     public VirtualTime Time { get; } = new();
 
     public ModelTree Tree => tree!;
@@ -34,9 +38,9 @@ internal sealed class TreeUnderTest : IAsyncDisposable
 
     public ScriptedKernel Kernel => kernel!;
 
-    public static async Task<TreeUnderTest> StartAsync(Action<MemoryRegistry>? fill = null, TreeOptions? options = null)
+    public static async Task<TreeUnderTest> StartAsync(Action<MemoryRegistry>? fill = null, TreeOptions? options = null, MemoryFiles? files = null)
     {
-        var tree = new TreeUnderTest(options ?? new TreeOptions());
+        var tree = new TreeUnderTest(options ?? new TreeOptions()) { Files = files };
         fill?.Invoke(tree.Registry);
         await tree.OpenAsync();
         return tree;
@@ -132,7 +136,8 @@ internal sealed class TreeUnderTest : IAsyncDisposable
     private async Task OpenAsync()
     {
         cache = await BlockCache.OpenAsync(new CacheOptions { Directory = directory, MinFreeBytes = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
-        tree = new ModelTree([(RegistryName, Registry)], cache, options, NullLoggerFactory.Instance, Time);
+        IReadOnlyList<(string, IRegistry)> registries = Files is null ? [(RegistryName, Registry)] : [(RegistryName, Registry), (MemoryFiles.Name, Files)];
+        tree = new ModelTree(registries, cache, options, NullLoggerFactory.Instance, Time);
         fileSystem = new ModelFileSystem(tree, NullLoggerFactory.Instance);
         kernel = new ScriptedKernel();
         session = new FuseSession(kernel, fileSystem, new FuseMountOptions(), NullLoggerFactory.Instance);
