@@ -23,6 +23,8 @@ internal sealed class ListedChild(ListedName listed) : ListedEntry(listed.Name, 
     public ListedName Listed => listed;
 
     public override DateTimeOffset Time => Nodes.NodeAttributes.NoTime;
+
+    public override bool Repeats(ListedEntry other) => other is ListedChild child && Listed == child.Listed;
 }
 
 /// <summary>A directory of a tree, as it lies on disk.</summary>

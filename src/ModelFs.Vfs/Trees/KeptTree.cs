@@ -116,14 +116,21 @@ internal sealed class KeptTree
         var names = await Tree.ListAsync(path, cancellation).ConfigureAwait(false);
         if (names.Error is { } error)
             return error;
-        var listing = ListingOf(NextGeneration(), names.Value);
-        if (known is not null)
-            listing.Succeed(known);
+        var listing = ListingOf(NextGeneration(), names.Value, known);
+        if (known is null)
+            return listing;
+        if (known.TryRenew(listing))
+            return known;
+        listing.Succeed(known);
         return listing;
     }
 
-    private Listing ListingOf(uint generation, IReadOnlyList<ListedName> names) =>
-        new(generation, names.Where(listed => TreePaths.IsName(listed.Name)).Select(listed => new ListedChild(listed)), errands, time);
+    /// <summary>Made of the known listing's entries where those say the same.</summary>
+    private Listing ListingOf(uint generation, IReadOnlyList<ListedName> names, Listing? known) => new(
+        generation,
+        names.Where(listed => TreePaths.IsName(listed.Name))
+            .Select(listed => known?.Find(listed.Name) is ListedChild child && child.Listed == listed ? child : new ListedChild(listed)),
+        errands, time);
 
     private static KeptEntry? DecodeEntry(ReadOnlyMemory<byte> bytes) =>
         JsonSerializer.Deserialize(bytes.Span, StoredJson.Default.TreeEntry) is { } found ? new KeptEntry(found) : null;
@@ -132,7 +139,7 @@ internal sealed class KeptTree
         new StoredNames(listing.Generation, [.. listing.Snapshot().Cast<ListedChild>().Select(child => child.Listed)]), StoredJson.Default.StoredNames);
 
     private Listing? DecodeNames(ReadOnlyMemory<byte> bytes) =>
-        JsonSerializer.Deserialize(bytes.Span, StoredJson.Default.StoredNames) is { } stored ? ListingOf(stored.Generation, stored.Names) : null;
+        JsonSerializer.Deserialize(bytes.Span, StoredJson.Default.StoredNames) is { } stored ? ListingOf(stored.Generation, stored.Names, null) : null;
 
     private uint NextGeneration()
     {

@@ -102,7 +102,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("registries: here", "registries: is a mapping of names to their settings ({0}:1)")]
     [InlineData("registries:\n  M: { kind: mlflow }", "registries.M: uri is missing ({0}:2)")]
     [InlineData("registries:\n  M: { uri: 'http://x' }", "registries.M: kind is missing ({0}:2)")]
-    [InlineData("registries:\n  M:\n    kind: svn\n    uri: x", "registries.M.kind: 'svn' is of no known kind 'svn': there is mlflow ({0}:3)")]
+    [InlineData("registries:\n  M:\n    kind: svn\n    uri: x", "registries.M.kind: 'svn' is of no known kind 'svn': there is mlflow, http ({0}:3)")]
     [InlineData("registries:\n  M:\n    kind: mlflow\n    url: x", "registries.M.url: there is no such setting ({0}:4); there is kind, uri, ")]
     [InlineData("registries:\n  a/b: { kind: mlflow, uri: x }", "registries: 'a/b' is no name for a registry")]
     [InlineData("- a\n- b", "{0}:1: the configuration is a mapping")]
