@@ -194,7 +194,7 @@ public sealed class VerbTests : IAsyncLifetime
 
     [Theory]
     [InlineData("databricks")]
-    [InlineData("./mlruns")]
+    [InlineData("gopher://127.0.0.1")]
     public async Task A_tracking_URI_that_cannot_be_used_names_its_variable(string uri)
     {
         var listing = await ModelFsProcess.RunAsync(["ls", "--cache", scratch["empty"]], new Dictionary<string, string> { ["MLFLOW_TRACKING_URI"] = uri });
