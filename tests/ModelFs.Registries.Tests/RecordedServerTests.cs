@@ -109,6 +109,22 @@ public sealed class RecordedServerTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Flavours))]
+    public async Task Each_further_range_of_a_version_costs_one_request(MlflowFlavour flavour)
+    {
+        var server = servers[flavour];
+        await using var registry = TestRegistry.At(server.Uri);
+        var version = await registry.GetVersionAsync("bert-tiny", "1", default).Must();
+        var expected = server.Models.File("bert-tiny", "1", "model/model.safetensors");
+        var manifest = new Manifest(version, [new ManifestFile(expected.Path, expected.Size)]);
+        Assert.Equal(expected.Bytes(0, 1000), await registry.ReadAsync(manifest, expected.Path, 0, 1000));
+        var before = server.Requests.Count;
+        foreach (var offset in new[] { 1000L, 200_000_003L })
+            Assert.Equal(expected.Bytes(offset, 1000), await registry.ReadAsync(manifest, expected.Path, offset, 1000));
+        Assert.Equal(before + 2, server.Requests.Count);
+    }
+
+    [Theory]
+    [MemberData(nameof(Flavours))]
     public async Task Without_ranges_a_file_comes_as_one_stream_from_its_beginning(MlflowFlavour flavour)
     {
         servers[flavour].SwitchOff(MlflowRoute.GetArtifact);

@@ -20,6 +20,7 @@ internal sealed class MlflowServer : IModelRegistry
     private readonly MlflowListing listing;
     private readonly MlflowContent content;
     private readonly LocalArtifacts local;
+    private readonly LocationMemory locations;
     private readonly BlockingCalls blocking = new();
     private readonly Resilience resilience;
 
@@ -38,6 +39,7 @@ internal sealed class MlflowServer : IModelRegistry
         api = new MlflowApi(home, client);
         listing = new MlflowListing(api);
         content = new MlflowContent(api, options, log, time);
+        locations = new LocationMemory(time);
         local = new LocalArtifacts(options.ArtifactRoots, options.Name, log);
     }
 
@@ -148,13 +150,16 @@ internal sealed class MlflowServer : IModelRegistry
         {
             if (ManifestBuilder.PathFault(file.Path) is { } fault) return Refused(what, fault);
             if (file.Size == 0 || length == 0) return new ContentStream(Stream.Null, offset, file.Size);
+            if (version.ContentUri.Length == 0 && locations.Find(version) is { } known)
+            {
+                var opened = await OpenAtAsync(known.Version, known.Uri, file, offset, length, call);
+                if (opened.Error is not { Kind: RegistryErrorKind.NotFound }) return opened;
+                locations.Forget(version); // it may lie elsewhere by now
+            }
+
             var located = version.ContentUri.Length > 0 ? Parse(what, version) : await LocateAsync(what, version, call);
             if (located.Error is { } error) return error;
-            var (found, uri) = located.Value;
-            return uri.Scheme == ArtifactScheme.Local
-                ? await blocking.RunAsync(
-                    () => local.OpenContent($"{uri.Path.TrimEnd('/')}/{file.Path}", file, offset, length), call.Cancellation)
-                : await content.OpenAsync(found, uri, file, offset, length, call);
+            return await OpenAtAsync(located.Value.Version, located.Value.Uri, file, offset, length, call);
         }, cancellation);
     }
 
@@ -202,7 +207,10 @@ internal sealed class MlflowServer : IModelRegistry
         var answer = await api.GetAsync(
             what, api.Rest("model-versions/get-download-uri", ("name", version.Model), ("version", version.Version)),
             MlflowJson.Default.DownloadUriJson, call);
-        return answer.Error is { } error ? error : Parse(what, version with { ContentUri = answer.Value.ArtifactUri ?? "" });
+        if (answer.Error is { } error) return error;
+        var located = Parse(what, version with { ContentUri = answer.Value.ArtifactUri ?? "" });
+        if (located.IsOk) locations.Learn(located.Value.Version, located.Value.Uri);
+        return located;
     }
 
     private RegistryResult<(ModelVersion Version, ArtifactUri Uri)> Parse(string what, ModelVersion version)
@@ -212,6 +220,12 @@ internal sealed class MlflowServer : IModelRegistry
             ? (version, uri)
             : Refused(what, $"they lie in {Shown.Quoted(version.ContentUri)}");
     }
+
+    private async ValueTask<RegistryResult<ContentStream>> OpenAtAsync(
+        ModelVersion version, ArtifactUri uri, ManifestFile file, long offset, long length, Call call) =>
+        uri.Scheme == ArtifactScheme.Local
+            ? await blocking.RunAsync(() => local.OpenContent($"{uri.Path.TrimEnd('/')}/{file.Path}", file, offset, length), call.Cancellation)
+            : await content.OpenAsync(version, uri, file, offset, length, call);
 
     private Uri SearchVersions(string model, string? token)
     {
