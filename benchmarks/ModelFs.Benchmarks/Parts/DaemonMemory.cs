@@ -14,7 +14,7 @@ internal static class DaemonMemory
     {
         var names = Enumerable.Range(1, Files).Select(number => $"{number}.bin").ToArray();
         for (var set = 0; set < Sets; set++)
-            bench.Origin.Add(Model(set), names, Math.Max(1 << 20, bench.Options.Size / Files), Origin.Sparse);
+            bench.Origin.Add(Model(set), names, Math.Max(1 << 20, bench.Options.Size / 2 / Files), Origin.Sparse);
         await using var reader = await Reader.StartAsync(bench.Cancellation);
         var first = new List<double>();
         var last = new List<double>();
