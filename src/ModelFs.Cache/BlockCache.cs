@@ -297,6 +297,7 @@ public sealed class BlockCache : IAsyncDisposable
 
     private void Stop()
     {
+        var indexClosed = Task.CompletedTask;
         try
         {
             stallWatch.Dispose();
@@ -307,7 +308,8 @@ public sealed class BlockCache : IAsyncDisposable
             upkeep.Stop(StopLimit);
             upkeep.Dispose();
             resources.Sealers.Close(StopLimit);
-            resources.Index.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(1));
+            indexClosed = resources.Index.DisposeAsync().AsTask();
+            indexClosed.Wait(StopLimit);
             resources.Dispose();
             Metadata.Dispose();
             Ordinals.Dispose();
@@ -317,7 +319,8 @@ public sealed class BlockCache : IAsyncDisposable
         }
         finally
         {
-            directoryLock.Dispose();
+            // While a slow disk still takes what the index writes, nobody else may open it: two processes would corrupt it.
+            indexClosed.ContinueWith(_ => directoryLock.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 }

@@ -15,6 +15,8 @@ public sealed class Inventory
 
     public IReadOnlyList<Pin> Pins => resources.Pins.All;
 
+    public bool IsPinned(ObjectKey key) => resources.Pins.Contains(key);
+
     public Task<CacheInventory> SumUpAsync(CancellationToken cancellation) => RunAsync(SumUp, cancellation);
 
     /// <summary>The objects at a path, or all; in no order.</summary>

@@ -42,4 +42,13 @@ public sealed record RegistryOptions
     /// <summary>For <c>http</c>: paths below the address that are directories, with those above them, though the server does not say so:
     /// a store of objects answers 404 for <c>/a/</c> and 200 for <c>/a/b</c>.</summary>
     public IReadOnlyList<string> Directories { get; init; } = [];
+
+    /// <summary>Bytes of the cache that its files may take, at least 64 MiB. Default: no limit but the cache's. For the cache, not for the registry.</summary>
+    public long? MaxBytes { get; init; }
+
+    /// <summary>Files that nobody has used for so long leave the cache. Default: never by age; at least 1 minute. For the cache, not for the registry.</summary>
+    public TimeSpan? MaxAge { get; init; }
+
+    /// <summary>Versions, or aliases that lead to them, whose files are never evicted: <c>iris/champion</c>. For the cache, not for the registry.</summary>
+    public IReadOnlyList<string> Pins { get; init; } = [];
 }

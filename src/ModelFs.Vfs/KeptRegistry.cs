@@ -169,6 +169,39 @@ internal sealed class KeptRegistry
     public ValueTask<Answer<ListedEntry>> GetLinkAsync(string model, string alias, CancellationToken cancellation) =>
         FindLinkAsync(model, alias, null, cancellation);
 
+    /// <summary>When what is known of a place was asked for: what can change, and the files of a version, which cannot.</summary>
+    public async ValueTask<(DateTimeOffset? Asked, DateTimeOffset? Files)> GetAnswerTimesAsync(TreeNode node, CancellationToken cancellation)
+    {
+        switch (node)
+        {
+            case ModelNode model:
+                return (await ModelAsync(model.Model.Name).ConfigureAwait(false), null);
+            case AliasNode { Alias: ModelChildName.Latest } alias when Of(await latest.GetKeptAsync(alias.Model, cancellation).ConfigureAwait(false)) is { } asked:
+                return (asked, null);
+            case AliasNode alias:
+                return (await ModelAsync(alias.Model).ConfigureAwait(false), null);
+            case VersionNode version:
+                return (await VersionAsync(version.Version).ConfigureAwait(false), null);
+            case DirectoryNode { Manifest.Version: var version }:
+                return (await VersionAsync(version).ConfigureAwait(false), Of(await contents.GetKeptAsync(ContentKey.Of(version), cancellation).ConfigureAwait(false)));
+            case FileNode { Manifest.Version: var version }:
+                return (await VersionAsync(version).ConfigureAwait(false), Of(await contents.GetKeptAsync(ContentKey.Of(version), cancellation).ConfigureAwait(false)));
+            default:
+                return (Of(await modelLists.GetKeptAsync("", cancellation).ConfigureAwait(false)), null);
+        }
+
+        async ValueTask<DateTimeOffset?> ModelAsync(string model) =>
+            Of(await models.GetKeptAsync(model, cancellation).ConfigureAwait(false)) ?? Of(await modelLists.GetKeptAsync("", cancellation).ConfigureAwait(false));
+
+        async ValueTask<DateTimeOffset?> VersionAsync(ModelVersion version) =>
+            Of(await versions.GetKeptAsync(new VersionKey(version.Model, version.Version), cancellation).ConfigureAwait(false))
+            ?? Of(await childLists.GetKeptAsync(version.Model, cancellation).ConfigureAwait(false));
+
+        // What was asked for before a clock was set back has no time that means anything.
+        DateTimeOffset? Of<T>((T? Value, long Asked) kept)
+            where T : class => kept.Value is null || kept.Asked <= long.MinValue / 2 ? null : time.GetUtcNow() - time.GetElapsedTime(kept.Asked);
+    }
+
     public ManifestTree? PeekContent(ContentKey key) => contents.Peek(key);
 
     public ValueTask<Answer<ManifestTree>> GetContentAsync(ContentKey key, CancellationToken cancellation) =>

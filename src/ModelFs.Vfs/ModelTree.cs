@@ -94,13 +94,40 @@ public sealed class ModelTree : IAsyncDisposable
         _ => throw new ArgumentException($"{node.GetType()} has no content", nameof(node)),
     };
 
-    /// <summary>What the cache holds of a file.</summary>
-    public ValueTask<ObjectState> GetStateAsync(ContentNode node) => Cache.GetStateAsync((node switch
+    /// <summary>The object of the cache that holds a file's content.</summary>
+    public ObjectDescriptor Describe(ContentNode node) => node switch
     {
         FileNode file => ObjectIdentity.Describe(file.Registry, file.Manifest.Version, file.File),
         TreeFileNode file => ObjectIdentity.Describe(file.Registry, FindTree(file.Registry)!.Tree.Description, file.File),
         _ => throw new ArgumentException($"{node.GetType()} has no content", nameof(node)),
-    }).Key);
+    };
+
+    /// <summary>What the cache holds of a file.</summary>
+    public ValueTask<ObjectState> GetStateAsync(ContentNode file) => Cache.GetStateAsync(Describe(file).Key);
+
+    /// <summary>A file itself, or all files below a directory; links are not followed, since what they point to is listed too.</summary>
+    public async IAsyncEnumerable<TreeResult<ContentNode>> ListFilesBelowAsync(TreeNode node, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        if (node is ContentNode file)
+        {
+            yield return new(file, Errno.None, null);
+            yield break;
+        }
+
+        await foreach (var child in ListAsync(node, cancellation).ConfigureAwait(false))
+        {
+            if (child.Value is null)
+                yield return new(null, child.Error, child.Message);
+            if (child.Value is null or AliasNode)
+                continue;
+            await foreach (var below in ListFilesBelowAsync(child.Value, cancellation).ConfigureAwait(false))
+                yield return below;
+        }
+    }
+
+    /// <summary>When a registry last said what is known of a place, and when it told the files of its version; null where that is not known or nothing was asked.</summary>
+    public ValueTask<(DateTimeOffset? Asked, DateTimeOffset? Files)> GetAnswerTimesAsync(TreeNode node, CancellationToken cancellation) =>
+        Registries.FirstOrDefault(registry => registry.Name == node.Path.Split('/')[0])?.GetAnswerTimesAsync(node, cancellation) ?? default;
 
     /// <summary>Ends the questions under way, and waits for answers that are on their way to the disk.</summary>
     public ValueTask DisposeAsync()

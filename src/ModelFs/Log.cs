@@ -16,6 +16,12 @@ internal static partial class Log
     [LoggerMessage(4, LogLevel.Warning, "{Warning}")]
     public static partial void ConfigurationWarning(ILogger logger, string warning);
 
+    [LoggerMessage(20, LogLevel.Information, "{Path} is pinned, as {Setting} is configured to be")]
+    public static partial void Pinned(ILogger logger, string path, string setting);
+
+    [LoggerMessage(21, LogLevel.Warning, "{Setting} cannot be pinned: {Reason}; it is tried again, and what was pinned stays so")]
+    public static partial void PinFails(ILogger logger, string setting, string reason);
+
     [LoggerMessage(5, LogLevel.Warning, "registry {Registry} does not answer yet: {Error}; its directory heals by itself")]
     public static partial void RegistryDown(ILogger logger, string registry, string? error);
 

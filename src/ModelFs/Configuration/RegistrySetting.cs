@@ -25,6 +25,9 @@ internal sealed record RegistrySetting(string Key, bool IsList, Func<RegistryOpt
         new("directories", true, (o, v) => o with { Directories = [.. v.Select(Setting.NotEmpty)] }),
         One("attemptTimeout", (o, v) => o with { AttemptTimeout = Setting.Time(v, Shortest, Longest) }),
         One("totalTimeout", (o, v) => o with { TotalTimeout = Setting.Time(v, Shortest, Longest) }),
+        One("maxBytes", (o, v) => o with { MaxBytes = Setting.Size(v, 64L << 20, "64MiB") }),
+        One("maxAge", (o, v) => o with { MaxAge = Setting.Time(v, TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650)) }),
+        new("pins", true, (o, v) => o with { Pins = [.. v.Select(PinPath)] }),
         One("stallTimeout", (o, v) => o with { StallTimeout = Setting.Time(v, Shortest, Longest) }),
     ];
 
@@ -46,6 +49,11 @@ internal sealed record RegistrySetting(string Key, bool IsList, Func<RegistryOpt
         if (name.Length is 0 or > 64 || !char.IsAsciiLetterOrDigit(name[0]) || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
             throw new FormatException("is no name for a registry: up to 64 letters, digits, '.', '_' and '-', the first a letter or digit");
     }
+
+    private static string PinPath(string path) =>
+        path.Split('/').All(part => part.Length > 0) && path.Contains('/')
+            ? path
+            : throw new FormatException("is no path of a version in the registry, such as iris/champion or iris/3");
 
     private static string Kind(string kind) =>
         Kinds.Contains(kind) ? kind : throw new FormatException($"is of no known kind '{kind}': there is {string.Join(", ", Kinds)}");

@@ -55,7 +55,7 @@ internal sealed record Setting(string Key, string Argument, string Help, Func<Mo
         : time < least || time > most ? throw new FormatException($"is out of range: {Duration.Format(least)} to {Duration.Format(most)}")
         : time;
 
-    private static long Size(string value, long least, string leastText) =>
+    internal static long Size(string value, long least, string leastText) =>
         !ByteSize.TryParse(value, out var size) ? throw new FormatException("is not " + ByteSize.Forms)
         : size < least ? throw new FormatException($"is out of range: at least {leastText}")
         : size;

@@ -52,6 +52,9 @@ internal static class ControlServer
                 case ("GET", "/daemon"):
                     await WriteAsync(context, daemon, ReportJson.Default.DaemonReport);
                     break;
+                case ("GET", "/stat"):
+                    await WriteAsync(context, await store.StatAsync(path, end.Token), CacheJson.Default.StatReport);
+                    break;
                 case ("GET", "/resolve"):
                     var entry = await store.ResolveAsync(path, end.Token);
                     await WriteAsync(context, entry, ReportJson.Default.EntryReport);
@@ -71,6 +74,8 @@ internal static class ControlServer
                     context.Response.StatusCode = StatusCodes.Status202Accepted;
                     await context.Response.CompleteAsync();
                     lifetime.StopApplication();
+                    break;
+                case var _ when await CacheRequests.TryHandleAsync(context, store.Cache, end.Token):
                     break;
                 default:
                     const string Unknown = "this daemon knows no such request; is the command line of another version?";
@@ -92,7 +97,7 @@ internal static class ControlServer
         }
     }
 
-    private static async Task WriteLinesAsync<T>(HttpContext context, IAsyncEnumerable<T> items, JsonTypeInfo<Line<T>> type)
+    public static async Task WriteLinesAsync<T>(HttpContext context, IAsyncEnumerable<T> items, JsonTypeInfo<Line<T>> type)
     {
         context.Response.ContentType = "application/x-ndjson";
         string? error = null;
@@ -139,7 +144,7 @@ internal static class ControlServer
         return WriteAsync(context, new ErrorReport(message), ReportJson.Default.ErrorReport);
     }
 
-    private static Task WriteAsync<T>(HttpContext context, T value, JsonTypeInfo<T> type)
+    public static Task WriteAsync<T>(HttpContext context, T value, JsonTypeInfo<T> type)
     {
         context.Response.ContentType = "application/json";
         return JsonSerializer.SerializeAsync(context.Response.Body, value, type, context.RequestAborted);

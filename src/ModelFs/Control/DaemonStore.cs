@@ -27,6 +27,8 @@ internal sealed class DaemonStore : IStore
 
     public string Socket { get; }
 
+    public ICacheStore Cache => new DaemonCacheStore(this);
+
     /// <summary>The daemon that listens there, or null when nobody does.</summary>
     /// <exception cref="CommandException">Somebody listens, but not to this user.</exception>
     public static async Task<DaemonStore?> ConnectAsync(string socket, CancellationToken cancellation)
@@ -50,6 +52,9 @@ internal sealed class DaemonStore : IStore
 
     public Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation) =>
         GetAsync(Request("resolve", path), ReportJson.Default.EntryReport, cancellation);
+
+    public Task<StatReport> StatAsync(string path, CancellationToken cancellation) =>
+        GetAsync(Request("stat", path), CacheJson.Default.StatReport, cancellation);
 
     public IAsyncEnumerable<EntryReport> ListAsync(string path, CancellationToken cancellation) =>
         ReadLinesAsync(new HttpRequestMessage(HttpMethod.Get, Request("list", path)), ReportJson.Default.LineEntryReport, cancellation);
@@ -91,7 +96,7 @@ internal sealed class DaemonStore : IStore
         return ValueTask.CompletedTask;
     }
 
-    private static string Request(string verb, string path) => $"{verb}?path={Uri.EscapeDataString(path)}";
+    public static string Request(string verb, string? path) => path is null ? verb : $"{verb}?path={Uri.EscapeDataString(path)}";
 
     private static async Task<Socket> DialAsync(string path, CancellationToken cancellation)
     {
@@ -108,13 +113,16 @@ internal sealed class DaemonStore : IStore
         }
     }
 
-    private async Task<T> GetAsync<T>(string request, JsonTypeInfo<T> type, CancellationToken cancellation)
+    public Task<T> GetAsync<T>(string request, JsonTypeInfo<T> type, CancellationToken cancellation) =>
+        AskAsync(new HttpRequestMessage(HttpMethod.Get, request), type, cancellation);
+
+    public async Task<T> AskAsync<T>(HttpRequestMessage request, JsonTypeInfo<T> type, CancellationToken cancellation)
     {
-        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, request), cancellation);
+        using var response = await SendAsync(request, cancellation);
         return await response.Content.ReadFromJsonAsync(type, cancellation) ?? throw new CommandException("the daemon answered nothing");
     }
 
-    private async IAsyncEnumerable<T> ReadLinesAsync<T>(
+    public async IAsyncEnumerable<T> ReadLinesAsync<T>(
         HttpRequestMessage request, JsonTypeInfo<Line<T>> type, [EnumeratorCancellation] CancellationToken cancellation)
     {
         using var response = await SendAsync(request, cancellation);

@@ -4,7 +4,12 @@ namespace ModelFs.Control;
 /// <remarks>Paths are paths of the tree or <c>models:/</c> URIs. Every method throws a <see cref="CommandException"/> that says what is wrong.</remarks>
 internal interface IStore : IAsyncDisposable
 {
+    ICacheStore Cache { get; }
+
     Task<StatusReport> GetStatusAsync(CancellationToken cancellation);
+
+    /// <summary>Everything known of a path; of a link, where it leads.</summary>
+    Task<StatReport> StatAsync(string path, CancellationToken cancellation);
 
     /// <summary>Where a path leads when all its links are followed.</summary>
     Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation);

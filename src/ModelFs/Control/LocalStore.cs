@@ -29,12 +29,17 @@ internal sealed class LocalStore : IStore
         this.cache = cache;
         this.registries = registries;
         Tree = new ModelTree(registries, cache, new TreeOptions { AliasTtl = options.AliasTtl }, logs, TimeProvider.System);
+        Cache = new LocalCacheStore(options, cache.Inventory, Tree);
     }
 
     public ModelTree Tree { get; }
 
     /// <summary>The paths that are kept complete, by the words they are configured in.</summary>
     public ConcurrentDictionary<string, WarmReport> Warm { get; } = new();
+
+    public ICacheStore Cache { get; }
+
+    public Inventory Inventory => cache.Inventory;
 
     /// <exception cref="CacheInUseException">Another process has the cache.</exception>
     /// <exception cref="ConfigurationException">A registry cannot be what the configuration says.</exception>
@@ -50,6 +55,7 @@ internal sealed class LocalStore : IStore
                 IndexDirectory = options.Index,
                 MaxBytes = options.CacheSize,
                 MinFreeBytes = options.MinFree,
+                Limits = options.Registries.ToDictionary(r => r.Name, r => new OwnerLimits(r.MaxBytes, r.MaxAge)),
             };
             cache = await BlockCache.OpenAsync(cacheOptions, logs, TimeProvider.System, cancellation);
         }
@@ -68,6 +74,13 @@ internal sealed class LocalStore : IStore
         {
             Prefetch = [.. Warm.Values.OrderBy(w => w.Path, StringComparer.Ordinal)],
         };
+    }
+
+    public Task<StatReport> StatAsync(string path, CancellationToken cancellation)
+    {
+        var stat = new Stat(Tree, cache.Inventory, name =>
+            registries.Find(r => r.Name == name) is { Registry: { } registry } ? (options.Registries.First(r => r.Name == name).Kind, registry.Description) : null);
+        return stat.OfAsync(TreePath.Of(path, options.Registries), cancellation);
     }
 
     public async Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation) =>

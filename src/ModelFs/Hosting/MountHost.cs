@@ -21,6 +21,9 @@ internal static class MountHost
     /// <summary>For a registry that hangs. One that is well answers in milliseconds, one that is down is refused within a second or two.</summary>
     private static readonly TimeSpan WarnWithin = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long a configured pin may stay where its alias pointed before.</summary>
+    private static readonly TimeSpan PinsEvery = TimeSpan.FromSeconds(5);
+
     public static async Task RunAsync(
         ModelFsOptions options, IReadOnlyList<string> warnings, string mountPoint, StartReport report, CancellationToken cancellation)
     {
@@ -93,6 +96,8 @@ internal static class MountHost
         // After the mount: whoever starts to read at once comes first.
         if (options.Prefetch.Count > 0)
             builder.Services.AddHostedService(_ => new WarmPaths(store, options.Prefetch, options.AliasTtl, TimeProvider.System, logs.CreateLogger("ModelFs.Prefetch")));
+        builder.Services.AddHostedService(_ => new ConfiguredPins(
+            options.Registries, PinsEvery, store.Tree, store.Inventory, logs.CreateLogger("ModelFs.Pins"), TimeProvider.System));
         ControlServer.Listen(builder.WebHost, () => ControlSocket.Bind(options, mountPoint));
         var app = builder.Build();
         ControlServer.Map(app, store, new DaemonReport(Environment.ProcessId, TimeProvider.System.GetUtcNow(), mountPoint));

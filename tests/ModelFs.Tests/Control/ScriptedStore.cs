@@ -26,6 +26,10 @@ internal sealed class ScriptedStore : IStore
         Task.FromResult(new StatusReport("1.2.3", null, [], [], [new RegistryReport("MLFLOW", "mlflow at x", false, 3.5, "down")],
             new CacheStatus("/cache", 1, 2, 3, 4, 5, 6, 7, 8, null)));
 
+    public ICacheStore Cache => throw new CommandException("no cache is scripted");
+
+    public Task<StatReport> StatAsync(string path, CancellationToken cancellation) => throw new CommandException("no stat is scripted");
+
     public Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation)
     {
         Asked.Add(path);

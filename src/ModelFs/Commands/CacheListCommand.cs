@@ -1,0 +1,64 @@
+using System.CommandLine;
+using System.Globalization;
+using ModelFs.Configuration;
+using ModelFs.Control;
+
+namespace ModelFs.Commands;
+
+internal static class CacheListCommand
+{
+    public static Command Create()
+    {
+        var path = CacheCommand.Place();
+        var sort = new Option<string>("--sort") { HelpName = "size|age|name", Description = "Largest, longest unused or alphabetically first (default size).", DefaultValueFactory = _ => "size" };
+        sort.AcceptOnlyFromAmong("size", "age", "name");
+        var top = new Option<int?>("--top") { HelpName = "N", Description = "Only the first N." };
+        var files = new Option<bool>("--files") { Description = "Each file by itself, not summed up by model or version." };
+        var json = new Option<bool>("--json") { Description = "As one JSON document." };
+        var command = new Verb("ls", "Lists what lies in the cache: models, or with a PATH what is one level below it.", "modelfs cache ls MLFLOW/iris --sort age --top 10")
+        {
+            path, sort, top, files, json,
+        };
+        command.SetStoreAction(p => CacheCommand.Places(p.GetValue(path)), async (parsed, store, paths, cancellation) =>
+        {
+            var items = new List<CachedItem>();
+            await foreach (var item in store.Cache.ListAsync(paths.Count > 0 ? paths[0] : null, cancellation))
+                items.Add(item);
+            var rows = Sort(CacheRow.SumUp(items, parsed.GetValue(files) ? 0 : Depth(items, paths)), parsed.GetValue(sort)!);
+            if (parsed.GetValue(top) is { } most)
+                rows = rows[..Math.Clamp(most, 0, rows.Count)];
+            if (parsed.GetValue(json))
+                await Console.Out.WriteLineAsync(JsonText.Of(rows, CacheJson.Default.ListCacheRow));
+            else
+                foreach (var row in rows)
+                    await Console.Out.WriteLineAsync(Text(row, TimeProvider.System.GetUtcNow()));
+            return ExitCode.Ok;
+        }, needsRegistry: false);
+        return command;
+    }
+
+    internal static string Text(CacheRow row, DateTimeOffset now)
+    {
+        var marks = (row.Complete == row.Files ? "complete" : row.Files == 1 ? "partial" : $"{row.Complete} complete")
+            + (row.Pinned > 0 ? ", pinned" : "") + (row.Open > 0 ? ", open" : "");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{ByteSize.Format(row.Bytes),10} {Ago.Count(row.Files, "file"),10} {Ago.Of(row.LastUse, now) + " ago",14}  {row.Path}  {marks}");
+    }
+
+    internal static List<CacheRow> Sort(List<CacheRow> rows, string by) => by switch
+    {
+        "age" => [.. rows.OrderBy(row => row.LastUse).ThenBy(row => row.Path, StringComparer.Ordinal)],
+        "name" => [.. rows.OrderBy(row => row.Path, StringComparer.Ordinal)],
+        _ => [.. rows.OrderByDescending(row => row.Bytes).ThenBy(row => row.Path, StringComparer.Ordinal)],
+    };
+
+    /// <summary>One level below the place that was asked for, as it is called in the cache; models where none was.</summary>
+    private static int Depth(List<CachedItem> items, IReadOnlyList<string> paths)
+    {
+        if (paths.Count == 0 || paths[0].Trim('/').Length == 0 || items.Count == 0)
+            return 2;
+        // An alias or a URI has another name in the cache, but names a version as deep.
+        var asked = paths[0].StartsWith("models:/", StringComparison.Ordinal) ? 2 + paths[0]["models:/".Length..].Split('/').Length : paths[0].Trim('/').Split('/').Length;
+        return asked + 1;
+    }
+}
