@@ -79,9 +79,9 @@ internal sealed class Upkeep : IDisposable
             Try("writing totals", () => SaveTotals(TotalsEvery));
         }
 
+        Try("writing the index", CheckpointAtStop);
         Try("writing names", resources.Labels.Flush);
         Try("writing totals", () => SaveTotals(TimeSpan.Zero));
-        Try("writing the index", CheckpointAtStop);
     }
 
     private void TakeSurvey()

@@ -40,7 +40,7 @@ internal sealed class EvictionPlan(Catalog catalog, Func<ObjectKey, bool> mayGo,
     {
         long before = Bytes;
         long limit = now - (long)age.TotalMilliseconds;
-        foreach (var (key, entry) in catalog.Select((key, entry) => entry.LastUse < limit && wanted(key, entry)).OrderBy(o => o.Entry.LastUse))
+        foreach (var (key, entry) in catalog.Select((key, entry) => entry.LastUse <= limit && wanted(key, entry)).OrderBy(o => o.Entry.LastUse))
             Choose(key, entry, EvictionReason.Age);
         return Bytes - before;
     }

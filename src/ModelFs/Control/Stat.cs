@@ -14,7 +14,8 @@ internal sealed class Stat(ModelTree tree, Inventory inventory, Func<string, (st
         var node = named is AliasNode ? (await tree.ResolveAsync(path, followLast: true, cancellation)).OrThrow(path) : named;
         var name = node.Path.Length > 0 ? node.Path.Split('/')[0] : null;
         var version = VersionOf(node);
-        var (asked, files) = await tree.GetAnswerTimesAsync(named is AliasNode ? named : node, cancellation);
+        var (asked, _) = await tree.GetAnswerTimesAsync(named, cancellation);
+        var (_, files) = await tree.GetAnswerTimesAsync(node, cancellation);
         var report = new StatReport(
             named.Path,
             named is AliasNode ? EntryKind.Link : node is ContentNode ? EntryKind.File : EntryKind.Directory,
@@ -85,7 +86,7 @@ internal sealed class Stat(ModelTree tree, Inventory inventory, Func<string, (st
     /// <summary>A registry may name a place with a password in it, or a signed address.</summary>
     private static string? WithoutSecrets(string? uri)
     {
-        if (uri is null)
+        if (string.IsNullOrEmpty(uri))
             return null;
         uri = uri.Split('?', '#')[0];
         var authority = uri.IndexOf("://", StringComparison.Ordinal) + 3;

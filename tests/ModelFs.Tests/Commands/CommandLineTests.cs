@@ -12,7 +12,7 @@ public sealed class CommandLineTests
 
     [Fact]
     public void These_are_the_verbs() =>
-        Assert.Equal(["mount", "umount", "ls", "cat", "resolve", "prefetch", "status", "config", "env", "doctor", "demo"], CommandLine.Build().Subcommands.Where(c => !c.Hidden).Select(c => c.Name));
+        Assert.Equal(["mount", "umount", "ls", "cat", "resolve", "prefetch", "stat", "status", "cache", "config", "env", "doctor", "demo"], CommandLine.Build().Subcommands.Where(c => !c.Hidden).Select(c => c.Name));
 
     [Theory]
     [MemberData(nameof(Verbs))]

@@ -26,6 +26,9 @@ internal sealed partial class Stage(Scratch scratch, Origin origin)
         (FromOrigin(), "bytes       5.00 MiB from origin, 5.00 MiB served"),
         (JsonBytes(), "\"${which}Bytes\": 5242880"),
         (Progress(), ""),
+        (Unused(), "${key} 5 seconds${then}"),
+        (Allocated(), "5.00 MiB"),
+        (ObjectKey(), "object      0123456789abcdef0123456789abcdef"),
         (DemoDirectory(), "/tmp/modelfs-demo-x"),
         (DemoAddress(), "http://127.0.0.1:5001 is mounted"),
         (DemoSent(), "the server sent 2.00 KiB for it"),
@@ -105,8 +108,17 @@ internal sealed partial class Stage(Scratch scratch, Origin origin)
     private static partial Regex JsonBytes();
 
     /// <summary>Written every five seconds, which a slow machine gets to see.</summary>
-    [GeneratedRegex(@"(?m)^\d+/\d+ files, .* left\n")]
+    [GeneratedRegex(@"(?m)^\d+/\d+ files, .* (left|of [0-9.]+ [KMG]?i?B)\n")]
     private static partial Regex Progress();
+
+    [GeneratedRegex(@"(?<key>answer {5})? +\d+ (second|minute)s?(?<then> ago| old|$)", RegexOptions.Multiline)]
+    private static partial Regex Unused();
+
+    [GeneratedRegex(@"(?<=^ +|^registry .*|in the cache.*|files?, |; )[1-9][0-9.]* [KMG]?i?B(?= +\d+ files?|  M| in |, all as| served| from| in the cache|;| left)", RegexOptions.Multiline)]
+    private static partial Regex Allocated();
+
+    [GeneratedRegex("object      [0-9a-f]{32}")]
+    private static partial Regex ObjectKey();
 
     [GeneratedRegex(@"/tmp/modelfs-demo-\w+")]
     private static partial Regex DemoDirectory();
