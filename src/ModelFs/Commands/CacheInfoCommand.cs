@@ -15,14 +15,15 @@ internal static class CacheInfoCommand
         command.SetStoreAction(_ => [], async (parsed, store, _, cancellation) =>
         {
             var info = await store.Cache.GetInfoAsync(cancellation);
-            await Console.Out.WriteLineAsync(parsed.GetValue(json) ? JsonText.Of(info, CacheJson.Default.CacheInventory) : Text(info, TimeProvider.System.GetUtcNow()));
+            await Console.Out.WriteLineAsync(parsed.GetValue(json) ? JsonText.Of(info, CacheJson.Default.CacheInfoReport) : Text(info, TimeProvider.System.GetUtcNow()));
             return ExitCode.Ok;
         }, needsRegistry: false);
         return command;
     }
 
-    internal static string Text(CacheInventory info, DateTimeOffset now)
+    internal static string Text(CacheInfoReport report, DateTimeOffset now)
     {
+        var info = report.Cache;
         var lines = new List<string>
         {
             $"cache       {info.Directory}: {ByteSize.Format(info.UsedBytes)} of {ByteSize.Format(info.MaxBytes)}",
@@ -34,19 +35,19 @@ internal static class CacheInfoCommand
         };
         if (info is { OldestUse: { } oldest, NewestUse: { } newest })
             lines.Add($"last use    oldest {Ago.Of(oldest, now)} ago, newest {Ago.Of(newest, now)} ago");
-        lines.AddRange(info.Owners.Select(Share));
+        lines.AddRange(info.Owners.Select(share => Share(share, report.Kinds.GetValueOrDefault(share.Owner))));
         lines.Add($"counted     since {info.CountedSince:yyyy-MM-dd HH:mm:ss}Z");
         if (info.Fault is { } fault)
             lines.Add($"fault       {fault}");
         return string.Join('\n', lines);
     }
 
-    private static string Share(OwnerShare share)
+    private static string Share(OwnerShare share, string? kind)
     {
         var budget = share.MaxBytes is { } most ? $" of {ByteSize.Format(most)}" : "";
         var age = share.MaxAge is { } oldest ? $", unused for at most {Duration.Format(oldest)}" : "";
         var fault = share.Fault is null ? "" : $"; not stored: {share.Fault}";
-        return $"registry    {(share.Owner.Length > 0 ? share.Owner : "unknown")}: {ByteSize.Format(share.Bytes)}{budget} in {Ago.Count(share.Objects, "file")}, "
+        return $"registry    {(share.Owner.Length > 0 ? share.Owner : "unknown")}{(kind is null ? "" : $" ({kind})")}: {ByteSize.Format(share.Bytes)}{budget} in {Ago.Count(share.Objects, "file")}, "
             + $"{share.Sealed} complete{age}; {ByteSize.Format(share.ServedBytes)} served, {ByteSize.Format(share.OriginBytes)} from origin{fault}";
     }
 }

@@ -8,7 +8,7 @@ namespace ModelFs.Control;
     UseStringEnumConverter = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(StatReport))]
-[JsonSerializable(typeof(CacheInventory))]
+[JsonSerializable(typeof(CacheInfoReport))]
 [JsonSerializable(typeof(List<CachedItem>))]
 [JsonSerializable(typeof(Line<CachedItem>))]
 [JsonSerializable(typeof(EvictionRequest))]

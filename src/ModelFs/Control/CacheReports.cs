@@ -4,6 +4,9 @@ namespace ModelFs.Control;
 
 // What is said of the cache and of a place in the tree, and what goes over the control socket as JSON.
 
+/// <param name="Kinds">Of what kind each configured registry is, by its name: the cache does not know.</param>
+internal sealed record CacheInfoReport(CacheInventory Cache, IReadOnlyDictionary<string, string> Kinds);
+
 /// <param name="Object">The object's key: one file that several versions share is listed under each of its names.</param>
 /// <param name="Registry">Null where nobody knows whose it is; then <paramref name="Path"/> is its key.</param>
 internal sealed record CachedItem(

@@ -14,7 +14,7 @@ internal static class CacheRequests
         switch (context.Request.Method, context.Request.Path.Value)
         {
             case ("GET", "/cache/info"):
-                await ControlServer.WriteAsync(context, await cache.GetInfoAsync(cancellation), CacheJson.Default.CacheInventory);
+                await ControlServer.WriteAsync(context, await cache.GetInfoAsync(cancellation), CacheJson.Default.CacheInfoReport);
                 return true;
             case ("GET", "/cache/list"):
                 await ControlServer.WriteLinesAsync(context, cache.ListAsync(path, cancellation), CacheJson.Default.LineCachedItem);

@@ -6,8 +6,8 @@ namespace ModelFs.Control;
 /// <summary>The cache that a running daemon has open.</summary>
 internal sealed class DaemonCacheStore(DaemonStore daemon) : ICacheStore
 {
-    public Task<CacheInventory> GetInfoAsync(CancellationToken cancellation) =>
-        daemon.GetAsync("cache/info", CacheJson.Default.CacheInventory, cancellation);
+    public Task<CacheInfoReport> GetInfoAsync(CancellationToken cancellation) =>
+        daemon.GetAsync("cache/info", CacheJson.Default.CacheInfoReport, cancellation);
 
     public IAsyncEnumerable<CachedItem> ListAsync(string? path, CancellationToken cancellation) =>
         daemon.ReadLinesAsync(new HttpRequestMessage(HttpMethod.Get, DaemonStore.Request("cache/list", path)), CacheJson.Default.LineCachedItem, cancellation);

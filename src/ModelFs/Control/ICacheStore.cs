@@ -6,7 +6,7 @@ namespace ModelFs.Control;
 /// <remarks>A path is a place in the cache: <c>MLFLOW</c>, <c>MLFLOW/iris</c>, <c>MLFLOW/iris/champion</c>, a <c>models:/</c> URI; null for all of it. Every method throws a <see cref="CommandException"/> that says what is wrong.</remarks>
 internal interface ICacheStore
 {
-    Task<CacheInventory> GetInfoAsync(CancellationToken cancellation);
+    Task<CacheInfoReport> GetInfoAsync(CancellationToken cancellation);
 
     IAsyncEnumerable<CachedItem> ListAsync(string? path, CancellationToken cancellation);
 

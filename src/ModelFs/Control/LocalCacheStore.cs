@@ -8,7 +8,8 @@ namespace ModelFs.Control;
 /// <summary>The cache that this process has open.</summary>
 internal sealed class LocalCacheStore(ModelFsOptions options, Inventory inventory, ModelTree tree) : ICacheStore
 {
-    public Task<CacheInventory> GetInfoAsync(CancellationToken cancellation) => inventory.SumUpAsync(cancellation);
+    public async Task<CacheInfoReport> GetInfoAsync(CancellationToken cancellation) =>
+        new(await inventory.SumUpAsync(cancellation), options.Registries.ToDictionary(r => r.Name, r => r.Kind));
 
     public async IAsyncEnumerable<CachedItem> ListAsync(string? path, [EnumeratorCancellation] CancellationToken cancellation)
     {

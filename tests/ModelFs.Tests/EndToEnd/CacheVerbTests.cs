@@ -25,7 +25,7 @@ public sealed class CacheVerbTests : IAsyncLifetime
     {
         await using var mount = daemon ? await MountAsync() : null;
         await OutputAsync("prefetch", "MLFLOW/tiny-bert/champion");
-        await OutputAsync("cat", "MLFLOW/tiny-bert/2/MLmodel");
+        await OutputAsync("prefetch", "MLFLOW/tiny-bert/2/MLmodel");
 
         Assert.Contains("  MLFLOW/tiny-bert  complete", Assert.Single(await LinesAsync("cache", "ls")), StringComparison.Ordinal);
         var versions = await LinesAsync("cache", "ls", "MLFLOW/tiny-bert");
@@ -39,12 +39,13 @@ public sealed class CacheVerbTests : IAsyncLifetime
         Assert.Equal(5, listed.RootElement.GetArrayLength());
 
         using var info = JsonDocument.Parse(await OutputAsync("cache", "info", "--json"));
-        Assert.Equal(5, info.RootElement.GetProperty("objects").GetInt32());
-        var share = info.RootElement.GetProperty("owners")[0];
+        Assert.Equal(5, info.RootElement.GetProperty("cache").GetProperty("objects").GetInt32());
+        Assert.Equal("mlflow", info.RootElement.GetProperty("kinds").GetProperty("MLFLOW").GetString());
+        var share = info.RootElement.GetProperty("cache").GetProperty("owners")[0];
         Assert.Equal("MLFLOW", share.GetProperty("owner").GetString());
         Assert.InRange(share.GetProperty("originBytes").GetInt64(), Origin.WeightsSize, 2 * Origin.WeightsSize);
         var text = await OutputAsync("cache", "info");
-        Assert.Contains("registry    MLFLOW: ", text, StringComparison.Ordinal);
+        Assert.Contains("registry    MLFLOW (mlflow): ", text, StringComparison.Ordinal);
         Assert.Contains("in 5 files, 5 complete", text, StringComparison.Ordinal);
     }
 
