@@ -14,17 +14,7 @@ internal delegate IObjectFile? OpenObjectFile(string path, bool create);
 /// <summary>What all objects of one cache share.</summary>
 internal sealed class CacheResources : IDisposable
 {
-    /// <summary>Requests at once whose readers wait. A source may limit itself further. With those of read-ahead they hold a buffer each when all origins hang, and leave enough to go on.</summary>
-    private const int DemandFetches = 160;
-
-    /// <summary>Of these the most for one registry: when it hangs, the others go on.</summary>
-    private const int DemandFetchesOfOne = 96;
-
-    /// <summary>Requests at once that only read ahead: never so many that memory or the line is theirs alone.</summary>
-    private const int AheadFetches = 16;
-
     private readonly CancellationTokenSource closing = new();
-    private readonly ConcurrentDictionary<string, SemaphoreSlim> demandSlotsByOwner = new();
 
     public required CacheOptions Options { get; init; }
 
@@ -70,18 +60,20 @@ internal sealed class CacheResources : IDisposable
     /// <summary>Hashes whole objects and seals them: seconds for a large one, hence apart.</summary>
     public WorkThreads Sealers { get; } = new("seal", 1);
 
-    public SemaphoreSlim DemandSlots { get; } = new(DemandFetches);
+    /// <summary>Requests whose readers wait. A source may limit itself further. With those of read-ahead they hold a buffer each when all origins hang, and leave enough to go on.</summary>
+    public FetchPlaces DemandPlaces { get; } = new(192);
 
-    public SemaphoreSlim AheadSlots { get; } = new(AheadFetches);
+    /// <summary>Requests that only read ahead: eight for each of three streams of one registry.</summary>
+    public FetchPlaces AheadPlaces { get; } = new(48);
+
+    /// <summary>Objects that are being completed in the background: few, because nobody waits for them.</summary>
+    public FetchPlaces CompletionPlaces { get; } = new(8);
 
     /// <summary>Reads that may wait for <see cref="Readers"/>: as many as a mount has requests in flight.</summary>
     public SemaphoreSlim ReadSlots { get; } = new(1024);
 
-    /// <summary>The share of one registry in <see cref="DemandSlots"/>; taken first.</summary>
-    public SemaphoreSlim DemandSlotsOf(string owner) => demandSlotsByOwner.GetOrAdd(owner, static _ => new SemaphoreSlim(DemandFetchesOfOne));
-
     /// <summary>Requests to sources under way.</summary>
-    public long Fetches => DemandFetches - DemandSlots.CurrentCount + (AheadFetches - AheadSlots.CurrentCount);
+    public int Fetches => DemandPlaces.Taken + AheadPlaces.Taken;
 
     public CancellationToken Closing => closing.Token;
 

@@ -23,10 +23,10 @@ internal sealed class FaultyDisk
             return file.Read(destination, offset);
         }
 
-        public void Write(ReadOnlySpan<byte> data, long offset)
+        public void Write(byte[] pinned, int count, long offset)
         {
             disk.OnWrite?.Invoke();
-            file.Write(data, offset);
+            file.Write(pinned, count, offset);
         }
 
         // A page cache that is always cold: every read goes to the disk.

@@ -96,6 +96,34 @@ public sealed class ReadAheadTests
         Assert.Equal(0, readAhead.Observe(100 * Far, 4096).Window);
     }
 
+    [Theory]
+    [InlineData(4 << 10)]
+    [InlineData(256 << 10)]
+    [InlineData(1 << 20)]
+    public void Random_readers_of_a_large_file_cost_next_to_nothing_ahead(int count)
+    {
+        var (readAhead, random) = (new ReadAhead(), new Random(count));
+        long ahead = 0;
+        for (int i = 0; i < 2000; i++)
+            ahead += readAhead.Observe(random.NextInt64(10L << 30) & ~4095L, count).Window;
+        Assert.InRange(ahead, 0, 2000L * count / 20);
+    }
+
+    [Fact]
+    public void Reads_that_overtake_each_other_are_one_stream()
+    {
+        var readAhead = new ReadAhead();
+        ReadAhead.Hint hint = default;
+        for (int pair = 0; pair < 32; pair++)
+        {
+            readAhead.Observe((2 * pair + 1) * 131072L, 131072);
+            hint = readAhead.Observe(2 * pair * 131072L, 131072);
+        }
+
+        Assert.Equal(64 * 131072, hint.Position);
+        Assert.True(hint.Window >= 2 << 20, $"{hint.Window} bytes");
+    }
+
     [Fact]
     public void Reading_the_same_place_again_is_not_sequential()
     {

@@ -203,6 +203,36 @@ public sealed class SourceTests
     }
 
     [Fact]
+    public async Task Registries_that_hang_together_leave_another_room()
+    {
+        byte[] content = TestContent.Make("fine", 3 * Block);
+        await using var test = await TestCache.OpenAsync();
+        var hanging = new TestSource(content) { OnOpen = _ => new TaskCompletionSource().Task };
+        using var cancellation = new CancellationTokenSource();
+        var handles = new List<ObjectHandle>();
+        var waiting = new List<Task<CacheRead>>();
+        foreach (string registry in (string[])["ONE", "TWO", "THREE"])
+        {
+            int before = hanging.Requests.Count;
+            for (int i = 0; i < 200; i++)
+            {
+                handles.Add(test.Cache.Open(TestContent.Describe($"{registry} {i}", content) with { Owner = registry }, hanging));
+                waiting.Add(handles[^1].ReadAsync(0, new byte[10], cancellation.Token).AsTask());
+            }
+
+            await HandleReads.UntilAsync(() => hanging.Requests.Count >= before + 24, "as many ask as may");
+        }
+
+        using var handle = test.Cache.Open(TestContent.Describe("fine", content) with { Owner = "ANOTHER" }, new TestSource(content));
+        await handle.ExpectAllAsync(content);
+
+        cancellation.Cancel();
+        foreach (var task in waiting)
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => task);
+        handles.ForEach(h => h.Dispose());
+    }
+
+    [Fact]
     public async Task Read_ahead_that_hangs_does_not_starve_a_reader_who_waits()
     {
         await using var test = await TestCache.OpenAsync();

@@ -7,11 +7,16 @@ namespace ModelFs.Cache.Disk;
 /// <summary>The system calls that .NET has no face for. Blittable arguments only; the caller keeps the descriptor open.</summary>
 internal static class Linux
 {
+    public const int EINTR = 4;
     public const int EIO = 5;
     public const int ENOSPC = 28;
+    public const int EOPNOTSUPP = 95;
 
     /// <summary>preadv2: answer only what is in the page cache.</summary>
     public const int NoWait = 8;
+
+    /// <summary>pwritev2, since Linux 6.14 and where the filesystem does it: written out at once, and not kept in the page cache.</summary>
+    public const int DontCache = 0x80;
 
     private const int LockExclusive = 2;
     private const int LockNonBlocking = 4;
@@ -59,6 +64,9 @@ internal static class Linux
     public static extern nint preadv2(int fd, ref IoVector vectors, int count, long offset, int flags);
 
     [DllImport("libc", SetLastError = true)]
+    public static extern nint pwritev2(int fd, ref IoVector vectors, int count, long offset, int flags);
+
+    [DllImport("libc", SetLastError = true)]
     public static extern nint pread(int fd, nint buffer, nuint count, long offset);
 
     [DllImport("libc", SetLastError = true)]
@@ -69,6 +77,12 @@ internal static class Linux
 
     [DllImport("libc", SetLastError = true)]
     private static extern int fsync(int fd);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int sync_file_range(int fd, long offset, long count, uint flags);
+
+    [DllImport("libc")]
+    private static extern int posix_fadvise(int fd, long offset, long count, int advice);
 
     [DllImport("libc", SetLastError = true)]
     private static extern int flock(int fd, int operation);
@@ -93,6 +107,24 @@ internal static class Linux
 
     /// <summary>0, or the errno.</summary>
     public static int SyncData(int fd) => fdatasync(fd) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>Has the kernel begin to write a range out. 0, or the errno.</summary>
+    public static int BeginWriteOut(int fd, long offset, long count)
+    {
+        const uint Write = 2;
+        return sync_file_range(fd, offset, count, Write) == 0 ? 0 : Marshal.GetLastPInvokeError();
+    }
+
+    /// <summary>Waits until a range is written out, and drops its pages. 0, or the errno, which no later sync will tell again.</summary>
+    public static int WriteOutAndDrop(int fd, long offset, long count)
+    {
+        const uint WaitWriteWait = 7;
+        const int DontNeed = 4;
+        if (sync_file_range(fd, offset, count, WaitWriteWait) != 0)
+            return Marshal.GetLastPInvokeError();
+        _ = posix_fadvise(fd, offset, count, DontNeed);
+        return 0;
+    }
 
     /// <summary>Opens a file to be locked. .NET's own way takes a shared lock, which a holder's exclusive one refuses before anybody can read who that is.</summary>
     public static SafeFileHandle OpenLockFile(string path)

@@ -10,8 +10,9 @@ internal interface IObjectFile : IDisposable
     /// <exception cref="IOException">The disk fails.</exception>
     int Read(Span<byte> destination, long offset);
 
+    /// <summary>Writes the beginning of an array that the collector does not move, and leaves none of it in the page cache.</summary>
     /// <exception cref="IOException">The disk fails or is full.</exception>
-    void Write(ReadOnlySpan<byte> data, long offset);
+    void Write(byte[] pinned, int count, long offset);
 
     /// <summary>Reads only if all of it is in the page cache. Never blocks and never allocates.</summary>
     bool TryReadCached(Span<byte> destination, long offset);
@@ -31,12 +32,15 @@ internal sealed class ObjectFile : IObjectFile
     private static byte[]? slice;
 
     private readonly SafeFileHandle handle;
+    private readonly WriteBehind behind;
     private readonly int fd;
+    private volatile bool dropsByItself = true;
 
     private ObjectFile(SafeFileHandle handle)
     {
         this.handle = handle;
         fd = (int)handle.DangerousGetHandle();
+        behind = new WriteBehind(fd);
     }
 
     /// <param name="create">Makes the file and its directory when missing; else the answer is null then.</param>
@@ -71,7 +75,24 @@ internal sealed class ObjectFile : IObjectFile
         return done;
     }
 
-    public void Write(ReadOnlySpan<byte> data, long offset) => RandomAccess.Write(handle, data, offset);
+    public void Write(byte[] pinned, int count, long offset)
+    {
+        int done = 0;
+        while (done < count)
+        {
+            var vector = new Linux.IoVector { Base = Marshal.UnsafeAddrOfPinnedArrayElement(pinned, done), Length = count - done };
+            nint n = Linux.pwritev2(fd, ref vector, 1, offset + done, dropsByItself ? Linux.DontCache : 0);
+            if (n > 0)
+                done += (int)n;
+            else if (dropsByItself && Marshal.GetLastPInvokeError() == Linux.EOPNOTSUPP)
+                dropsByItself = false;
+            else if (n == 0 || Marshal.GetLastPInvokeError() != Linux.EINTR)
+                throw Linux.Error("write");
+        }
+
+        if (!dropsByItself)
+            behind.Written(offset, count);
+    }
 
     public bool TryReadCached(Span<byte> destination, long offset)
     {
@@ -90,7 +111,7 @@ internal sealed class ObjectFile : IObjectFile
         return true;
     }
 
-    public int Sync() => Linux.SyncData(fd);
+    public int Sync() => Linux.SyncData(fd) is var errno and not 0 ? errno : behind.TakeErrno();
 
     public FileStamp Stamp() => Linux.Stamp(fd);
 

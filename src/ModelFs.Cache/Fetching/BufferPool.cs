@@ -18,6 +18,7 @@ internal sealed class BufferPool
     private readonly Queue<TaskCompletionSource<byte[]>> ahead = new();
     private readonly LinkedList<InflightBlock> lingering = [];
     private int allocated;
+    private int streams;
 
     /// <summary>Buffers that are in use.</summary>
     public int InUse
@@ -28,6 +29,14 @@ internal sealed class BufferPool
                 return allocated - free.Count;
         }
     }
+
+    /// <summary>Blocks that one object may have ahead of its readers: half of the pool, or its part of what is not kept for demand.</summary>
+    public int Share => Math.Clamp((Capacity - DemandReserve) / Math.Max(1, Volatile.Read(ref streams)), 2, Capacity / 2);
+
+    /// <summary>One object more is being fetched.</summary>
+    public void BeginStream() => Interlocked.Increment(ref streams);
+
+    public void EndStream() => Interlocked.Decrement(ref streams);
 
     public async ValueTask<byte[]> RentAsync(bool isDemand, CancellationToken cancellation)
     {
@@ -66,7 +75,7 @@ internal sealed class BufferPool
         }
     }
 
-    /// <summary>A block that could not be stored stays readable until its memory is needed.</summary>
+    /// <summary>A block that could not be stored, or that a reader comes for, stays readable until its memory is needed.</summary>
     public void Linger(InflightBlock block)
     {
         bool wanted;
@@ -99,7 +108,8 @@ internal sealed class BufferPool
         if (free.TryPop(out byte[]? buffer))
             return buffer;
         allocated++;
-        return GC.AllocateUninitializedArray<byte>(CacheOptions.BlockSize);
+        // Pinned, because the disk's writes take addresses.
+        return GC.AllocateUninitializedArray<byte>(CacheOptions.BlockSize, pinned: true);
     }
 
     private InflightBlock? TakeLingering()

@@ -5,12 +5,15 @@ using ModelFs.Cache.Objects;
 namespace ModelFs.Cache.Fetching;
 
 /// <summary>One request to the source: a run of blocks, or, where the source cannot do ranges, the one stream of the whole object.</summary>
-internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource source, int first, int end, bool isAhead)
+internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource source, int first, int end, FetchPurpose purpose)
 {
     private const int BlockSize = CacheOptions.BlockSize;
 
     /// <summary>Attempts in a row that bring no new block before the readers are told.</summary>
     private const int Retries = 3;
+
+    /// <summary>Before the first attempt that follows one without any new block; it doubles.</summary>
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
 
     private readonly CancellationTokenSource promotion = new();
     private readonly TaskCompletionSource<int> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -20,6 +23,11 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
 
     /// <summary>The first block that does not come; the highest number there is for a stream. Guarded by the object's lock.</summary>
     public int End { get; set; } = end;
+
+    /// <summary>Blocks that it has brought. Guarded by the object's lock.</summary>
+    public int Completed { get; set; }
+
+    public FetchPurpose Purpose => purpose;
 
     /// <summary>0 or the errno, when it is over.</summary>
     public Task<int> Done => done.Task;
@@ -38,9 +46,21 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
         var result = new Outcome(Linux.EIO, "the cache is closing");
         try
         {
-            result = isAhead && await EnterAheadAsync(owner.Resources.Closing).ConfigureAwait(false)
-                ? await TransferInAsync(owner.Resources.AheadSlots).ConfigureAwait(false)
-                : await TransferOnDemandAsync(owner.Resources.Closing).ConfigureAwait(false);
+            var places = owner.Resources.AheadPlaces;
+            if (purpose == FetchPurpose.Demand || !await EnterAheadAsync(places, owner.Resources.Closing).ConfigureAwait(false))
+            {
+                places = owner.Resources.DemandPlaces;
+                await places.EnterAsync(owner.Descriptor.Owner, owner.Resources.Closing).ConfigureAwait(false);
+            }
+
+            try
+            {
+                result = await TryRepeatedlyAsync().ConfigureAwait(false);
+            }
+            finally
+            {
+                places.Leave(owner.Descriptor.Owner);
+            }
         }
         catch (OperationCanceledException) when (owner.Resources.Closing.IsCancellationRequested)
         {
@@ -59,12 +79,12 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
     }
 
     /// <summary>Takes a place among those that read ahead. False when a reader came to wait for it first.</summary>
-    private async Task<bool> EnterAheadAsync(CancellationToken cancellation)
+    private async Task<bool> EnterAheadAsync(FetchPlaces places, CancellationToken cancellation)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, promotion.Token);
         try
         {
-            await owner.Resources.AheadSlots.WaitAsync(either.Token).ConfigureAwait(false);
+            await places.EnterAsync(owner.Descriptor.Owner, either.Token).ConfigureAwait(false);
             return true;
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
@@ -73,45 +93,19 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
         }
     }
 
-    private async Task<Outcome> TransferOnDemandAsync(CancellationToken cancellation)
-    {
-        var ofOwner = owner.Resources.DemandSlotsOf(owner.Descriptor.Owner);
-        await ofOwner.WaitAsync(cancellation).ConfigureAwait(false);
-        try
-        {
-            await owner.Resources.DemandSlots.WaitAsync(cancellation).ConfigureAwait(false);
-            return await TransferInAsync(owner.Resources.DemandSlots).ConfigureAwait(false);
-        }
-        finally
-        {
-            ofOwner.Release();
-        }
-    }
-
-    /// <summary>Does the work in a place that has been taken, and gives it back.</summary>
-    private async Task<Outcome> TransferInAsync(SemaphoreSlim slots)
-    {
-        try
-        {
-            return await TryRepeatedlyAsync().ConfigureAwait(false);
-        }
-        finally
-        {
-            slots.Release();
-        }
-    }
-
     private async Task<Outcome> TryRepeatedlyAsync()
     {
         for (int failures = 0; ;)
         {
-            long before = plan.CompletedBlocks;
+            int before = Completed;
             var outcome = await TransferAsync().ConfigureAwait(false);
             if (outcome.Errno == 0 || !outcome.MayRetry)
                 return outcome;
-            failures = plan.CompletedBlocks > before && !IsStream ? 1 : failures + 1;
+            failures = Completed > before && !IsStream ? 1 : failures + 1;
             if (failures > Retries)
                 return outcome;
+            if (Completed == before)
+                await Task.Delay(RetryDelay * (1 << (failures - 1)), owner.Resources.Time, owner.Resources.Closing).ConfigureAwait(false);
         }
     }
 
@@ -200,7 +194,7 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
 
     private async Task<Outcome> FillAsync(Stream body, InflightBlock target, ReadOnlyMemory<byte> carried, CancellationToken cancellation)
     {
-        byte[] buffer = target.Buffer ?? plan.Attach(target, await owner.Resources.Buffers.RentAsync(!isAhead || promotion.IsCancellationRequested, cancellation).ConfigureAwait(false));
+        byte[] buffer = target.Buffer ?? plan.Attach(target, await owner.Resources.Buffers.RentAsync(purpose == FetchPurpose.Demand || promotion.IsCancellationRequested, cancellation).ConfigureAwait(false));
         int filled = 0;
         if (target.Filled > 0)
         {

@@ -13,6 +13,9 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     /// <summary>What cannot be stored stays in memory only: its stream runs no further ahead of the readers than this.</summary>
     private const int UnstoredAhead = 16;
 
+    /// <summary>4 MiB a request: eight of them make the largest window.</summary>
+    private const int Segment = 16;
+
     private readonly Dictionary<int, InflightBlock> inflight = [];
     private readonly List<Fetch> fetches = [];
     private bool? ranges;
@@ -35,6 +38,9 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     /// <summary>[locked] Nothing is on its way.</summary>
     public bool IsIdle => fetches.Count == 0 && inflight.Values.All(b => b.IsComplete && !b.IsWriting && b.Readers == 0);
 
+    /// <summary>[locked] Something is being fetched.</summary>
+    public bool IsFetching => fetches.Count > 0;
+
     /// <summary>[locked]</summary>
     public InflightBlock? Find(int block) => inflight.GetValueOrDefault(block);
 
@@ -51,6 +57,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         }
 
         target = found;
+        found.IsAwaited = true;
         furthestDemand = Math.Max(furthestDemand, block);
         demandMoved?.TrySetResult();
         if (found.IsComplete)
@@ -58,22 +65,12 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         if ((found.Fetch ?? fetches.Find(f => f.Covers(block))) is { } coming)
             coming.Promote();
         else
-            Start(block, end, isAhead: false);
+            Start(block, end, FetchPurpose.Demand);
         return 0;
     }
 
-    /// <summary>[locked] Starts what is missing in the window after a reader, once less than half of the window is on its way.</summary>
-    public void Ahead(int from, int window)
-    {
-        if (owner.StoringFault is not null)
-            window = Math.Min(window, UnstoredAhead / 4);
-        int end = (int)Math.Min(map.Count, (long)from + window);
-        int block = from;
-        while (block < end && IsComing(block))
-            block++;
-        if (block < end && block - from <= window / 2 && Refuse() == 0)
-            Start(block, end, isAhead: true);
-    }
+    /// <summary>[locked] Starts what is missing in the window after a reader.</summary>
+    public void Ahead(int from, int window) => Fill(from, window, FetchPurpose.Ahead);
 
     /// <summary>How fast a stream may go while nobody waits for it; null for as fast as it comes.</summary>
     public Pace? Pace { get; set; }
@@ -89,7 +86,8 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     }
 
     /// <summary>[locked] The fetch that brings the first block that is neither stored nor in memory; null when there is none.</summary>
-    public Fetch? FetchMissing(int count)
+    /// <param name="window">Blocks from there on that come too, where they are missing.</param>
+    public Fetch? FetchMissing(int window)
     {
         int block = 0;
         while (block < map.Count && (map[block] != BlockState.Missing || inflight.TryGetValue(block, out var b) && b.IsComplete))
@@ -97,7 +95,8 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         if (block >= map.Count)
             return null;
         if (!IsCovered(block) && inflight.GetValueOrDefault(block)?.Fetch is null)
-            Start(block, (int)Math.Min(map.Count, (long)block + count), isAhead: true);
+            Start(block, (int)Math.Min(map.Count, (long)block + Math.Min(window, Segment)), FetchPurpose.Completion);
+        Fill(block, window, FetchPurpose.Completion);
         return inflight.GetValueOrDefault(block)?.Fetch ?? fetches.FirstOrDefault(f => f.Covers(block)) ?? fetches.FirstOrDefault();
     }
 
@@ -126,7 +125,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
             if (map[block] != BlockState.Missing)
                 return null;
             if (!inflight.TryGetValue(block, out var target))
-                inflight.Add(block, target = new InflightBlock(this, block));
+                inflight.Add(block, target = new InflightBlock(this, block) { IsAwaited = fetch.Purpose != FetchPurpose.Completion });
             if (target.IsComplete || (target.Fetch is not null && target.Fetch != fetch))
                 return null;
             target.Fetch = fetch;
@@ -154,6 +153,8 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
             block.Release(0);
             block.IsComplete = true;
             block.IsWriting = true;
+            if (block.Fetch is { } fetch)
+                fetch.Completed++;
             block.Fetch = null;
             CompletedBlocks++;
         }
@@ -177,7 +178,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         Settle(block);
     }
 
-    /// <summary>Takes the memory of a block that could not be stored, unless a reader has come back to it.</summary>
+    /// <summary>Takes the memory of a block that lingers, unless a reader has come to it.</summary>
     public void Reclaim(InflightBlock block)
     {
         byte[]? buffer;
@@ -262,6 +263,18 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         return true;
     }
 
+    /// <summary>A block turned out wrong on the disk: it is fetched anew and not taken from memory, or it would never be stored again.</summary>
+    public void Forget(int number)
+    {
+        InflightBlock? block;
+        lock (gate)
+            block = Find(number) is { IsComplete: true, IsWriting: false } found ? found : null;
+        if (block is null)
+            return;
+        owner.Resources.Buffers.StopLingering(block);
+        Reclaim(block);
+    }
+
     /// <summary>Gives up what lingers: the object is being unloaded.</summary>
     public void Clear()
     {
@@ -281,6 +294,8 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         lock (gate)
         {
             fetches.Remove(fetch);
+            if (fetches.Count == 0)
+                owner.Resources.Buffers.EndStream();
             if (errno != 0)
             {
                 failure = errno;
@@ -326,7 +341,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
             bool isCurrent = inflight.GetValueOrDefault(block.Number) == block;
             if (isCurrent && !block.IsComplete)
                 return;
-            if (!isCurrent || map[block.Number] != BlockState.Missing)
+            if (!isCurrent || (!block.IsAwaited && map[block.Number] != BlockState.Missing))
                 buffer = Detach(block);
         }
 
@@ -364,18 +379,50 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     private bool IsComing(int block) =>
         map[block] != BlockState.Missing || (inflight.TryGetValue(block, out var b) && (b.IsComplete || b.Fetch is not null)) || IsCovered(block);
 
-    private void Start(int block, int end, bool isAhead)
+    /// <summary>Fetches what is missing in a window, in requests that run side by side: a connection may be slow, and an answer far away.</summary>
+    private void Fill(int from, int window, FetchPurpose purpose)
+    {
+        window = Math.Min(window, owner.Resources.Buffers.Share);
+        if (owner.StoringFault is not null)
+            window = Math.Min(window, UnstoredAhead / 4);
+        int segment = Math.Clamp(window / 4, 4, Segment);
+        int end = (int)Math.Min(map.Count, (long)from + window);
+        for (int block = from; block < end;)
+        {
+            if (IsComing(block))
+            {
+                block++;
+                continue;
+            }
+
+            int last = block + 1;
+            while (last < end && last - block < segment && !IsComing(last))
+                last++;
+            // The window moves with each read: a request is worth it for half of a small window, or for a segment of a large one.
+            if (last == end && last < map.Count && block > from && last - block < Math.Min(segment, (window + 1) / 2))
+                return;
+            if (Refuse() != 0 || !Start(block, last, purpose))
+                return;
+            block = last;
+        }
+    }
+
+    /// <summary>False when it has to wait for one that runs.</summary>
+    private bool Start(int block, int end, FetchPurpose purpose)
     {
         bool wholeOnly = ranges == false || map.Size < 0;
         if (fetches.Count > 0 && (wholeOnly || ranges is null))
-            return; // One stream at a time, and one probe: whoever waits looks again when it ends.
+            return false; // One stream at a time, and one probe: whoever waits looks again when it ends.
         int last = block + 1;
         while (!wholeOnly && last < end && !IsComing(last))
             last++;
         var fetch = wholeOnly
-            ? new Fetch(this, owner, owner.Source, 0, int.MaxValue, isAhead)
-            : new Fetch(this, owner, owner.Source, block, last, isAhead);
+            ? new Fetch(this, owner, owner.Source, 0, int.MaxValue, purpose)
+            : new Fetch(this, owner, owner.Source, block, last, purpose);
+        if (fetches.Count == 0)
+            owner.Resources.Buffers.BeginStream();
         fetches.Add(fetch);
         _ = fetch.RunAsync();
+        return true;
     }
 }

@@ -24,6 +24,12 @@ internal sealed class InflightBlock(FetchPlan plan, int number)
     /// <summary>Readers that wait for it or copy from it: it stays until they are done.</summary>
     public int Readers { get; set; }
 
+    /// <summary>A reader has asked for it or comes nearer: stored or not, it stays while there is memory, until it was read through.</summary>
+    public bool IsAwaited { get; set; }
+
+    /// <summary>Bytes that readers have had.</summary>
+    public int Consumed { get; set; }
+
     /// <summary>A fetch has taken it on.</summary>
     public Fetch? Fetch { get; set; }
 

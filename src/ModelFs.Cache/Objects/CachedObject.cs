@@ -243,7 +243,11 @@ internal sealed class CachedObject
     public void SizeLearned() => Signal();
 
     /// <summary>A stored block turned out wrong. What was sealed is not any more, on the disk neither.</summary>
-    public void Dropped() => sealing.Break();
+    public void Dropped(int block)
+    {
+        plan.Forget(block);
+        sealing.Break();
+    }
 
     /// <summary>Brings what was written to the disk, then tells the index; also of its last use, when the index is late by more than <paramref name="grain"/>.</summary>
     public void Index(TimeSpan grain)

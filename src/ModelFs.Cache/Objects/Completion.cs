@@ -13,6 +13,9 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
     /// <summary>Fetches in a row of which nothing could be stored: one may fall into a moment of eviction, three say that there is no room.</summary>
     private const int FruitlessFetches = 3;
 
+    /// <summary>The background waits until no reader has come for so long: what a reader's own read-ahead brings need not be read back from the disk.</summary>
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(500);
+
     /// <summary>[locked] It goes on in the background.</summary>
     public bool IsRunning { get; private set; }
 
@@ -39,7 +42,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
         plan.Pace = pace;
         try
         {
-            return await FetchAllAsync(pace, cancellation).ConfigureAwait(false);
+            return await FetchAllAsync(isBackground: false, pace, cancellation).ConfigureAwait(false);
         }
         finally
         {
@@ -47,7 +50,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
         }
     }
 
-    private async ValueTask<CacheRead> FetchAllAsync(Pace? pace, CancellationToken cancellation)
+    private async ValueTask<CacheRead> FetchAllAsync(bool isBackground, Pace? pace, CancellationToken cancellation)
     {
         int count = (int)Math.Clamp((pace?.BytesPerSecond ?? long.MaxValue) / 4 / CacheOptions.BlockSize, 1, ReadAhead.MaxWindow / CacheOptions.BlockSize);
         var paid = plan.CompletedBlocks;
@@ -65,12 +68,14 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
                     next = sealing.Begin();
                 else if (plan.Refuse() is var refused and not 0)
                     return new CacheRead(0, refused);
+                else if (isBackground && (plan.IsFetching || Resources.Now - owner.LastUse < Rest.TotalMilliseconds))
+                    next = RestAsync(cancellation);
                 else if (plan.FetchMissing(count) is { } fetch)
                     (next, isFetch, isStream) = (fetch.Done, true, fetch.IsStream);
                 else if (plan.IsIdle)
                     return new CacheRead(0, Linux.ENOSPC); // All is in memory and the disk does not take it.
                 else
-                    next = owner.Changed.ContinueWith(static _ => 0, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+                    next = NextChange();
             }
 
             if (await next.WaitAsync(cancellation).ConfigureAwait(false) is var errno and not 0)
@@ -119,12 +124,30 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
         return sealing.IsQuarantined ? new CacheRead(0, Linux.EIO) : new CacheRead(map.Size, 0);
     }
 
+    private async Task<int> RestAsync(CancellationToken cancellation)
+    {
+        await Task.Delay(Rest, Resources.Time, cancellation).ConfigureAwait(false);
+        return 0;
+    }
+
+    /// <summary>[locked]</summary>
+    private Task<int> NextChange() =>
+        owner.Changed.ContinueWith(static _ => 0, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
     private async Task RunInBackgroundAsync()
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
-            await RunAsync(null, Resources.Closing).ConfigureAwait(false);
+            await Resources.CompletionPlaces.EnterAsync(owner.Descriptor.Owner, Resources.Closing).ConfigureAwait(false);
+            try
+            {
+                await FetchAllAsync(isBackground: true, null, Resources.Closing).ConfigureAwait(false);
+            }
+            finally
+            {
+                Resources.CompletionPlaces.Leave(owner.Descriptor.Owner);
+            }
         }
         catch (OperationCanceledException)
         {

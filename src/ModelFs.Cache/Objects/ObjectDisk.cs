@@ -32,8 +32,10 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     }
 
     /// <summary>Stores a block that has arrived. False when the disk does not take it: it is served from memory then.</summary>
-    public bool TryWrite(InflightBlock block, ReadOnlySpan<byte> data)
+    public bool TryWrite(InflightBlock block)
     {
+        byte[] buffer = block.Buffer!;
+        var data = buffer.AsSpan(0, map.LengthOf(block.Number));
         ulong checksum = BlockChecksum.Compute(data);
         if (Resources.Health.TryBegin() is not { } attempt || owner.Account.Health.TryBegin() is not { } share)
             return false;
@@ -46,7 +48,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
             lock (writing)
             {
                 DistrustIfTouched();
-                opened.Write(data, (long)block.Number * CacheOptions.BlockSize);
+                opened.Write(buffer, data.Length, (long)block.Number * CacheOptions.BlockSize);
                 stamp = opened.Stamp();
             }
         }
@@ -179,7 +181,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         Resources.Metrics.AddDamaged();
         Log.BlockDamaged(Resources.Log, block, owner.Name);
         _ = Resources.Index.RemoveBlockAsync(owner.Key, block);
-        owner.Dropped();
+        owner.Dropped(block);
     }
 
     /// <summary>Brings written blocks to the disk; only then may the index speak of them.</summary>

@@ -8,6 +8,9 @@ internal sealed class ObjectReader(CachedObject owner, BlockMap map, FetchPlan p
 {
     private const int BlockSize = CacheOptions.BlockSize;
 
+    /// <summary>A window up to here comes in the request that the reader waits for; what is beyond comes beside it.</summary>
+    private const int SmallWindow = 1 << 20;
+
     private readonly ReadAhead readAhead = new();
 
     public bool TryRead(long offset, Span<byte> destination, out int count)
@@ -98,7 +101,7 @@ internal sealed class ObjectReader(CachedObject owner, BlockMap map, FetchPlan p
                 return new Step(StepKind.Disk, wanted);
             }
 
-            long end = Math.Max(position + remaining, hint.Position + hint.Window);
+            long end = Math.Max(position + remaining, hint.Position + Math.Min(hint.Window, SmallWindow));
             int blocks = (int)Math.Min(map.Count, (end + BlockSize - 1) / BlockSize);
             if (plan.Demand(number, blocks, out block) is var errno and not 0)
                 return new Step(StepKind.Fail, errno);
@@ -129,12 +132,17 @@ internal sealed class ObjectReader(CachedObject owner, BlockMap map, FetchPlan p
     private int Copy(InflightBlock block, int within, Span<byte> destination)
     {
         byte[]? buffer;
-        int filled;
+        int count;
         lock (gate)
-            (buffer, filled) = (block.Buffer, block.Filled);
-        int count = Math.Min(destination.Length, filled - within);
-        if (buffer is null || count <= 0)
-            return 0;
+        {
+            buffer = block.Buffer;
+            count = Math.Min(destination.Length, block.Filled - within);
+            if (buffer is null || count <= 0)
+                return 0;
+            block.Consumed += count;
+            block.IsAwaited &= block.Consumed < map.LengthOf(block.Number);
+        }
+
         buffer.AsSpan(within, count).CopyTo(destination);
         return count;
     }

@@ -3,16 +3,17 @@ namespace ModelFs.Cache.Objects;
 /// <summary>Sees sequential readers of one object by their positions, whichever handle, process or mmap fault the reads come from.</summary>
 /// <remarks>
 /// Never more is fetched ahead than has been read in a row, so a random reader costs exactly its blocks and a sequential one at most doubles.
-/// Eight streams, the one used longest ago gives way. Guarded by the object's lock.
+/// Sixteen streams, the one used longest ago gives way. Guarded by the object's lock.
 /// </remarks>
 internal sealed class ReadAhead
 {
-    public const int MaxWindow = 16 << 20;
+    /// <summary>At 20 ms of latency it keeps 1.6 GB/s on their way.</summary>
+    public const int MaxWindow = 32 << 20;
 
-    /// <summary>The kernel sends the reads of its own read-ahead (1 MiB) at once, and several threads take them: they come a little out of order.</summary>
-    private const long Slack = 1 << 20;
+    /// <summary>The kernel sends the reads of its own read-ahead (1 MiB) at once, and several threads take them: they come a little out of order, by two of their own size at most.</summary>
+    private const long MaxSlack = 1 << 20;
 
-    private const int Streams = 8;
+    private const int Streams = 16;
 
     private readonly Stream[] streams = new Stream[Streams];
     private long clock;
@@ -23,10 +24,11 @@ internal sealed class ReadAhead
     public Hint Observe(long offset, int count)
     {
         int oldest = 0;
+        long slack = Math.Min(MaxSlack, 2L * count);
         for (int i = 0; i < Streams; i++)
         {
             ref var stream = ref streams[i];
-            if (stream.LastUse > 0 && Math.Abs(offset - stream.Next) <= Slack)
+            if (stream.LastUse > 0 && Math.Abs(offset - stream.Next) <= slack)
             {
                 long next = Math.Max(stream.Next, offset + count);
                 stream.LastUse = ++clock;

@@ -11,7 +11,7 @@ internal sealed class WriteJob(CachedObject owner, InflightBlock block) : IWork
         bool isStored = false;
         try
         {
-            isStored = owner.Disk.TryWrite(block, block.Buffer.AsSpan(0, owner.LengthOf(block.Number)));
+            isStored = owner.Disk.TryWrite(block);
         }
         catch (Exception e)
         {
