@@ -12,6 +12,8 @@ internal static class Linux
     public const int ENOSPC = 28;
     public const int EOPNOTSUPP = 95;
 
+    private const int PagesNotNeeded = 4;
+
     /// <summary>preadv2: answer only what is in the page cache.</summary>
     public const int NoWait = 8;
 
@@ -99,11 +101,8 @@ internal static class Linux
     [DllImport("libc", SetLastError = true)]
     private static extern int statx(int directory, ref byte path, int flags, uint mask, ref StatxBuffer buffer);
 
-    [DllImport("libc")]
-    private static extern int posix_fadvise(int fd, long offset, long length, int advice);
-
     /// <summary>Drops a file's clean pages from memory, so that the next read comes from the disk. Pages that somebody maps stay.</summary>
-    public static void DropPages(int fd, long offset, long length) => _ = posix_fadvise(fd, offset, length, 4);
+    public static void DropPages(int fd, long offset, long length) => _ = posix_fadvise(fd, offset, length, PagesNotNeeded);
 
     /// <summary>0, or the errno.</summary>
     public static int SyncData(int fd) => fdatasync(fd) == 0 ? 0 : Marshal.GetLastPInvokeError();
@@ -119,10 +118,9 @@ internal static class Linux
     public static int WriteOutAndDrop(int fd, long offset, long count)
     {
         const uint WaitWriteWait = 7;
-        const int DontNeed = 4;
         if (sync_file_range(fd, offset, count, WaitWriteWait) != 0)
             return Marshal.GetLastPInvokeError();
-        _ = posix_fadvise(fd, offset, count, DontNeed);
+        DropPages(fd, offset, count);
         return 0;
     }
 
