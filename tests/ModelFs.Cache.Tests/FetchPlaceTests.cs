@@ -13,11 +13,17 @@ public sealed class FetchPlaceTests
         Assert.Equal(2, TakeAll(places, "c"));
         Assert.Equal(1, TakeAll(places, "d"));
         Assert.Equal(1, TakeAll(places, "e"));
-        // One that leaves lets in who waits for the same registry.
-        var waiting = places.EnterAsync("a", CancellationToken.None);
-        Assert.False(waiting.IsCompleted);
+        // The others hold eight now, so four of the rest are for "a": who waits enters when it holds three.
+        var waiting = places.EnterAsync("a", CancellationToken.None).AsTask();
+        for (int held = 7; held > 3; held--)
+        {
+            places.Leave("a");
+            Assert.Equal(held + 8, places.Taken);
+        }
+
         places.Leave("a");
-        await waiting.AsTask().WaitAsync(TestCache.Patience);
+        await waiting.WaitAsync(TestCache.Patience);
+        Assert.Equal(12, places.Taken);
     }
 
     [Fact]

@@ -30,7 +30,8 @@ public sealed class ReadAheadTests
         var source = new TestSource(content);
         using var handle = test.Open("sequential", content, source);
         await handle.ExpectAllAsync(content);
-        Assert.InRange(source.Requests.Count, 4, 24);
+        // The first four bring 8 blocks; what comes after runs side by side, in requests of 1 MiB or more.
+        Assert.InRange(source.Requests.Count, 4, 4 + (120 / 4));
         Assert.Equal(Block, source.Requests.First().Length);
         await HandleReads.UntilAsync(() => handle.State.Sealed, "all is there");
         Assert.True(source.Requests.Max(r => r.Length) >= 16 * Block, string.Join(' ', source.Requests));
