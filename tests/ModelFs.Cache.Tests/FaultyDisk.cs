@@ -23,6 +23,12 @@ internal sealed class FaultyDisk
             return file.Read(destination, offset);
         }
 
+        public int ReadOnce(byte[] pinned, int count, long offset)
+        {
+            disk.OnRead?.Invoke();
+            return file.ReadOnce(pinned, count, offset);
+        }
+
         public void Write(byte[] pinned, int count, long offset)
         {
             disk.OnWrite?.Invoke();

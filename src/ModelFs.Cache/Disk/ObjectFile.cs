@@ -10,6 +10,10 @@ internal interface IObjectFile : IDisposable
     /// <exception cref="IOException">The disk fails.</exception>
     int Read(Span<byte> destination, long offset);
 
+    /// <summary>Reads into the beginning of an array that the collector does not move, and leaves in the page cache only what was there before. Less than asked at the end of the file.</summary>
+    /// <exception cref="IOException">The disk fails.</exception>
+    int ReadOnce(byte[] pinned, int count, long offset);
+
     /// <summary>Writes the beginning of an array that the collector does not move, and leaves none of it in the page cache.</summary>
     /// <exception cref="IOException">The disk fails or is full.</exception>
     void Write(byte[] pinned, int count, long offset);
@@ -72,6 +76,28 @@ internal sealed class ObjectFile : IObjectFile
             done += n;
         }
 
+        return done;
+    }
+
+    public int ReadOnce(byte[] pinned, int count, long offset)
+    {
+        int done = 0;
+        while (done < count)
+        {
+            var vector = new Linux.IoVector { Base = Marshal.UnsafeAddrOfPinnedArrayElement(pinned, done), Length = count - done };
+            nint n = Linux.preadv2(fd, ref vector, 1, offset + done, dropsByItself ? Linux.DontCache : 0);
+            if (n == 0)
+                break;
+            if (n > 0)
+                done += (int)n;
+            else if (dropsByItself && Marshal.GetLastPInvokeError() == Linux.EOPNOTSUPP)
+                dropsByItself = false;
+            else if (Marshal.GetLastPInvokeError() != Linux.EINTR)
+                throw Linux.Error("read");
+        }
+
+        if (!dropsByItself)
+            Linux.DropPages(fd, offset, done);
         return done;
     }
 

@@ -139,7 +139,8 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     /// <summary>Compares a block with its checksum; what was right is trusted while the object is loaded.</summary>
     public bool Verify(int block)
     {
-        var data = (scratch ??= new byte[CacheOptions.BlockSize]).AsSpan(0, map.LengthOf(block));
+        byte[] pinned = scratch ??= GC.AllocateUninitializedArray<byte>(CacheOptions.BlockSize, pinned: true);
+        int length = map.LengthOf(block);
         ulong expected;
         lock (gate)
         {
@@ -148,7 +149,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
             expected = map.ChecksumOf(block);
         }
 
-        if (!TryRead(data, (long)block * CacheOptions.BlockSize) || BlockChecksum.Compute(data) != expected)
+        if (!TryReadOnce(pinned, length, (long)block * CacheOptions.BlockSize) || BlockChecksum.Compute(pinned.AsSpan(0, length)) != expected)
             return false;
         lock (gate)
         {
@@ -228,6 +229,19 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     {
         scratch.AsSpan(within, target.Length).CopyTo(target);
         return true;
+    }
+
+    /// <summary>What is read to be verified is not kept: a whole object that is hashed would push out what readers use.</summary>
+    private bool TryReadOnce(byte[] pinned, int count, long offset)
+    {
+        try
+        {
+            return file is { } opened && opened.ReadOnce(pinned, count, offset) == count;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 
     private bool TryRead(Span<byte> destination, long offset)
