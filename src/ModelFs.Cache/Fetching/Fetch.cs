@@ -176,7 +176,7 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
                     return default;
             }
 
-            if (IsStream && !await plan.MayGoOnAsync(block, cancellation).ConfigureAwait(false))
+            if (IsStream && !await plan.Pace.MayGoOnAsync(block, cancellation).ConfigureAwait(false))
                 return default;
             if (block >= owner.BlockCount)
                 return default;

@@ -10,9 +10,6 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     /// <summary>Keeps a storm of readers from becoming a storm of requests; short enough that the next read tries anew.</summary>
     private static readonly TimeSpan FailureFloor = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>What cannot be stored stays in memory only: its stream runs no further ahead of the readers than this.</summary>
-    private const int UnstoredAhead = 16;
-
     /// <summary>4 MiB a request: eight of them make the largest window.</summary>
     private const int Segment = 16;
 
@@ -21,8 +18,8 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     private bool? ranges;
     private int failure;
     private long failedAt;
-    private int furthestDemand;
-    private TaskCompletionSource? demandMoved;
+
+    public StreamPace Pace { get; } = new(owner, gate);
 
     public long CompletedBlocks { get; private set; }
 
@@ -58,8 +55,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
 
         target = found;
         found.IsAwaited = true;
-        furthestDemand = Math.Max(furthestDemand, block);
-        demandMoved?.TrySetResult();
+        Pace.Demanded(block);
         if (found.IsComplete)
             return 0;
         if ((found.Fetch ?? fetches.Find(f => f.Covers(block))) is { } coming)
@@ -72,18 +68,8 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     /// <summary>[locked] Starts what is missing in the window after a reader.</summary>
     public void Ahead(int from, int window) => Fill(from, window, FetchPurpose.Ahead);
 
-    /// <summary>How fast a stream may go while nobody waits for it; null for as fast as it comes.</summary>
-    public Pace? Pace { get; set; }
-
     /// <summary>Why the last fetch failed that did, in the source's words.</summary>
     public string? FailureReason { get; private set; }
-
-    /// <summary>[locked] Somebody waits for the end of the object, whether what comes before it can be stored or not.</summary>
-    public void WantAll()
-    {
-        furthestDemand = int.MaxValue - UnstoredAhead;
-        demandMoved?.TrySetResult();
-    }
 
     /// <summary>[locked] The fetch that brings the first block that is neither stored nor in memory; null when there is none.</summary>
     /// <param name="window">Blocks from there on that come too, where they are missing.</param>
@@ -170,6 +156,18 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         Settle(block);
     }
 
+    /// <summary>A whole block that is still in memory, which stays until <see cref="Unread"/>; null when it is not.</summary>
+    public InflightBlock? Hold(int number)
+    {
+        lock (gate)
+        {
+            if (Find(number) is not { IsComplete: true, Buffer: not null } block)
+                return null;
+            block.Readers++;
+            return block;
+        }
+    }
+
     /// <summary>A reader is done with a block.</summary>
     public void Unread(InflightBlock block)
     {
@@ -232,35 +230,6 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
 
         owner.SizeLearned();
         return null;
-    }
-
-    /// <summary>Holds a stream back while its blocks cannot be stored and no reader is near. False when nobody comes for them.</summary>
-    public async ValueTask<bool> MayGoOnAsync(int block, CancellationToken cancellation)
-    {
-        if (Pace is { } pace && block > furthestDemand)
-            await pace.SpendAsync(CacheOptions.BlockSize, cancellation).ConfigureAwait(false);
-        while (owner.StoringFault is not null)
-        {
-            Task moved;
-            lock (gate)
-            {
-                if (block <= furthestDemand + UnstoredAhead)
-                    return true;
-                demandMoved = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                moved = demandMoved.Task;
-            }
-
-            try
-            {
-                await moved.WaitAsync(TimeSpan.FromSeconds(5), owner.Resources.Time, cancellation).ConfigureAwait(false);
-            }
-            catch (TimeoutException)
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 
     /// <summary>A block turned out wrong on the disk: it is fetched anew and not taken from memory, or it would never be stored again.</summary>
@@ -384,8 +353,8 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     {
         window = Math.Min(window, owner.Resources.Buffers.Share);
         if (owner.StoringFault is not null)
-            window = Math.Min(window, UnstoredAhead / 4);
-        int segment = Math.Clamp(window / 4, 4, Segment);
+            window = Math.Min(window, StreamPace.UnstoredAhead / 4);
+        int segment = Math.Clamp(window / 2, 4, Segment);
         int end = (int)Math.Min(map.Count, (long)from + window);
         for (int block = from; block < end;)
         {

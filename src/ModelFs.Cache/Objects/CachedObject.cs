@@ -220,7 +220,7 @@ internal sealed class CachedObject
     /// <summary>A block is whole: hash it in passing, and hand it to a writer.</summary>
     public void Arrived(InflightBlock block)
     {
-        sealing.Arrived(block);
+        sealing.Arrived(block, plan);
         if (!Resources.Writers.Post(new WriteJob(this, block)))
             plan.Written(block);
     }

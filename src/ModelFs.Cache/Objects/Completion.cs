@@ -39,14 +39,14 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
     public async ValueTask<CacheRead> RunAsync(Pace? pace, CancellationToken cancellation)
     {
         // A stream is paced block by block as it passes, ranges by asking for as much as a quarter of a second allows.
-        plan.Pace = pace;
+        plan.Pace.Limit = pace;
         try
         {
             return await FetchAllAsync(isBackground: false, pace, cancellation).ConfigureAwait(false);
         }
         finally
         {
-            plan.Pace = null;
+            plan.Pace.Limit = null;
         }
     }
 
@@ -109,7 +109,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
             {
                 if (plan.Refuse() is var refused and not 0)
                     return new CacheRead(0, refused);
-                plan.WantAll();
+                plan.Pace.WantAll();
                 fetch = plan.FetchMissing(1);
                 change = owner.Changed;
             }

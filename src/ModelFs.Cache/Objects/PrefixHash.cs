@@ -9,6 +9,9 @@ internal sealed class PrefixHash : IDisposable
     private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private int next;
 
+    /// <summary>The block that has to come next.</summary>
+    public int Next => Volatile.Read(ref next);
+
     public void Append(int block, ReadOnlySpan<byte> data)
     {
         if (!gate.TryEnter())

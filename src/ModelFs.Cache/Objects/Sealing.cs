@@ -35,8 +35,20 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
 
     public void Quarantine() => isQuarantined = true;
 
-    /// <summary>A block is whole: its bytes are hashed in passing.</summary>
-    public void Arrived(InflightBlock block) => hash?.Append(block.Number, block.Buffer.AsSpan(0, map.LengthOf(block.Number)));
+    /// <summary>A block is whole: its bytes are hashed in passing, and after them those that came before their turn and are still in memory.</summary>
+    public void Arrived(InflightBlock block, FetchPlan plan)
+    {
+        if (hash is null)
+            return;
+        hash.Append(block.Number, Bytes(block));
+        while (hash.Next is var next && plan.Hold(next) is { } held)
+        {
+            hash.Append(next, Bytes(held));
+            plan.Unread(held);
+            if (hash.Next <= next)
+                return; // Somebody else is at it.
+        }
+    }
 
     /// <summary>[locked] Verifies and seals what is complete, on the sealer's thread. 0, or why it could not be.</summary>
     public Task<int> Begin()
@@ -109,6 +121,8 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
         DurableFile.TryDelete(Sidecar.PathOf(owner.Resources.Paths.Of(owner.Key)), owner.Resources.Log);
         _ = owner.Resources.Index.PutAsync(owner.Key, owner.Record(), []);
     }
+
+    private ReadOnlySpan<byte> Bytes(InflightBlock block) => block.Buffer.AsSpan(0, map.LengthOf(block.Number));
 
     public void Dispose() => hash?.Dispose();
 }
