@@ -39,6 +39,7 @@ internal static class FioShapes
         var mounted = daemon.PathOf(Model, Weights);
         await bench.AskAsync(reader, new(ReadPattern.Sequential, [mounted]));
         var mode = await Daemon.SealedAsync(mounted, bench.Cancellation);
+        await SealedReads.WarmAsync(bench, scratch, reader, [native, mounted]);
         foreach (var job in Warm)
         {
             var rounds = await Rounds.RunAsync(

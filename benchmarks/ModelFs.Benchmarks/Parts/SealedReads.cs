@@ -29,6 +29,7 @@ internal static class SealedReads
         await bench.AskAsync(reader, new(ReadPattern.Verify, [mounted]));
         var mode = await Daemon.SealedAsync(mounted, bench.Cancellation);
 
+        await WarmAsync(bench, scratch, reader, [native, mounted]);
         foreach (var shape in Shapes(size))
         {
             var rounds = await Rounds.RunAsync(bench, shape.What, Read("native", reader, shape.Order, native), Read("mount", reader, shape.Order, mounted));
@@ -58,6 +59,14 @@ internal static class SealedReads
 
         async Task<Sample> ReadAsync(Reader by, ReadOrder order, string path) =>
             new((await bench.AskAsync(by, order with { Paths = [path] })).Seconds);
+    }
+
+    /// <summary>Both come into the page cache by being read: pages that were written are larger or smaller ones, and no rival has others than we.</summary>
+    public static async Task WarmAsync(Bench bench, Scratch scratch, Reader reader, IReadOnlyList<string> paths)
+    {
+        bench.ForgetPages([.. paths, .. Directory.EnumerateFiles(Daemon.CacheOf(scratch.Directory), "*", SearchOption.AllDirectories)]);
+        foreach (var path in paths)
+            await bench.AskAsync(reader, new(ReadPattern.Sequential, [path]));
     }
 
     private static IReadOnlyList<Shape> Shapes(long size) =>
