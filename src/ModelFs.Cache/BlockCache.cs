@@ -107,7 +107,8 @@ public sealed class BlockCache : IAsyncDisposable
             target.Handles++;
         }
 
-        resources.Catalog.Touch(descriptor.Key, resources.Now, target.Account);
+        target.Touch();
+        resources.Catalog.Touch(descriptor.Key, target.LastUse, target.Account);
         resources.Labels.Note(descriptor.Key, descriptor.Owner, descriptor.Name);
         return new ObjectHandle(this, target);
     }

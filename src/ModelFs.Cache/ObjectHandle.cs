@@ -64,6 +64,7 @@ public sealed class ObjectHandle : IDisposable
         if (isDisposed)
             return;
         isDisposed = true;
+        target.Touch();
         cache.Close(target);
     }
 }

@@ -72,6 +72,26 @@ public sealed class EvictionTests
     }
 
     [Fact]
+    public async Task A_file_that_only_the_kernel_reads_was_used_for_as_long_as_it_was_open()
+    {
+        await using var test = await TestCache.OpenAsync();
+        byte[] content = TestContent.Make("content", 3 * Block);
+        await test.FillAsync("read by the kernel", content);
+        test.Time.Ahead = TimeSpan.FromHours(1);
+        await test.FillAsync("idle", content);
+        test.Time.Ahead = TimeSpan.FromHours(2);
+        using (var handle = test.Open("read by the kernel", content, new TestSource([])))
+        {
+            using var file = await handle.OpenForKernelAsync().WaitAsync(TestCache.Patience);
+            Assert.NotNull(file);
+            test.Time.Ahead = TimeSpan.FromHours(5);
+        }
+
+        var gone = await test.Cache.Inventory.EvictAsync(new EvictionRequest("TEST", OlderThan: TimeSpan.FromHours(2)), CancellationToken.None);
+        Assert.Equal("TEST/idle", Assert.Single(gone.Objects).Path);
+    }
+
+    [Fact]
     public async Task Pinned_objects_stay_whatever_the_limits_say_also_after_a_restart()
     {
         await using var test = await TestCache.OpenAsync(Limit);

@@ -203,6 +203,9 @@ internal sealed class CachedObject
         completion.BeginAfter(hint.Run);
     }
 
+    /// <summary>It is opened, or was open until now: what the kernel reads in our place, nobody counts.</summary>
+    public void Touch() => Volatile.Write(ref lastUse, Resources.Now);
+
     public void Fetched(int bytes)
     {
         Resources.Metrics.AddOrigin(bytes);
@@ -214,7 +217,7 @@ internal sealed class CachedObject
     {
         counters.Add(bytes, IsSealed, waited);
         Account.AddServed(bytes);
-        Volatile.Write(ref lastUse, Resources.Now);
+        Touch();
     }
 
     /// <summary>A block is whole: hash it in passing, and hand it to a writer.</summary>
