@@ -170,6 +170,24 @@ public sealed class ListingTests
     }
 
     [Fact]
+    public async Task An_offset_that_nobody_gave_is_the_end_of_the_directory()
+    {
+        var files = new MemoryFiles();
+        files.Put("f", "x");
+        await using var tree = await TreeUnderTest.StartAsync(
+            registry => registry.Add("iris").With(1, ("file", "")), files: files);
+        foreach (var path in new[] { "MLFLOW", "MLFLOW/iris", "MLFLOW/iris/1", "WWW" })
+        {
+            var directory = await tree.NodeAsync(path);
+            foreach (var index in new[] { 1000, int.MaxValue, 1L << 31, uint.MaxValue })
+            {
+                var reply = await tree.Kernel.ReadDirAsync(directory, 0, index, 4096);
+                Assert.Equal((0, 0), (reply.Error, reply.Directory(plus: false).Count));
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_reader_stays_in_the_listing_that_it_began()
     {
         await using var tree = await TreeUnderTest.StartAsync(registry => AddMany(registry, 100));

@@ -73,7 +73,8 @@ internal sealed class Listing
     {
         lock (gate)
         {
-            entry = index < entries.Count ? entries[index] : null;
+            // A directory's offset is whatever somebody sought to.
+            entry = (uint)index < entries.Count ? entries[index] : null;
             return entry is not null;
         }
     }
