@@ -24,6 +24,7 @@ public sealed class ScrubTests
             Assert.Equal(2, reports.Count);
             Assert.Null(reports.Single(r => r.Path == "TEST/good").Fault);
             Assert.Equal(2, reports.Single(r => r.Path == "TEST/bad").DamagedBlocks);
+            Assert.Equal((true, false), (test.Cache.IsSealed(TestContent.KeyOf("good")), test.Cache.IsSealed(TestContent.KeyOf("bad"))));
             Assert.All(await ScrubAsync(test, "TEST/bad"), r => Assert.Null(r.Fault));
         }
 

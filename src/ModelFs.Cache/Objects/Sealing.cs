@@ -118,6 +118,7 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
         hash?.Reset();
         if (!wasSealed)
             return;
+        owner.Resources.Catalog.Unseal(owner.Key);
         DurableFile.TryDelete(Sidecar.PathOf(owner.Resources.Paths.Of(owner.Key)), owner.Resources.Log);
         _ = owner.Resources.Index.PutAsync(owner.Key, owner.Record(), []);
     }

@@ -65,6 +65,16 @@ internal sealed class Catalog
         }
     }
 
+    /// <summary>It is not complete any more.</summary>
+    public void Unseal(ObjectKey key)
+    {
+        lock (gate)
+        {
+            if (entries.TryGetValue(key, out var entry))
+                Put(key, entry with { Sealed = false });
+        }
+    }
+
     public Entry? Remove(ObjectKey key)
     {
         lock (gate)
