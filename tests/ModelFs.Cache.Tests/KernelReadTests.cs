@@ -95,6 +95,45 @@ public sealed class KernelReadTests
     }
 
     [Fact]
+    public async Task A_file_that_somebody_touches_while_it_is_sealed_is_not_vouched_for()
+    {
+        byte[] content = TestContent.Make("a", Size);
+        var disk = new FaultyDisk();
+        await using var test = new TestCache { OpenFile = disk.Open };
+        await test.ReopenAsync();
+        using (var handle = test.Open("a", content, new TestSource(content), withDigest: false))
+            await handle.ExpectAsync(content, 0, 5 * Block);
+        await test.ReopenAsync();
+        int reads = 0;
+        using (var handle = test.Open("a", content, new TestSource(content), withDigest: false))
+        {
+            disk.OnRead = () =>
+            {
+                // The sealer has verified the first block, and reads the last one that was here.
+                if (Interlocked.Increment(ref reads) == 5)
+                    Touch(test.ObjectPath("a"));
+            };
+            Assert.True((await handle.CompleteAsync(CancellationToken.None).AsTask().WaitAsync(TestCache.Patience)).IsOk);
+            Assert.True(reads >= 5);
+        }
+
+        disk.OnRead = null;
+        await test.ReopenAsync();
+        Assert.False(await test.Cache.CanPassThroughAsync(TestContent.KeyOf("a")));
+        using (var handle = test.Open("a", content, new TestSource(content), withDigest: false))
+        {
+            Assert.Null(await handle.OpenForKernelAsync());
+            await HandleReads.UntilAsync(() => !handle.IsSealed, "the damage is found");
+        }
+
+        static void Touch(string path)
+        {
+            FlipBit(path, 0);
+            File.SetLastWriteTimeUtc(path, DateTime.UnixEpoch);
+        }
+    }
+
+    [Fact]
     public void A_sidecar_of_the_first_version_is_understood_and_vouches_for_no_file()
     {
         var directory = Directory.CreateTempSubdirectory("modelfs-sidecar-");

@@ -285,9 +285,8 @@ internal sealed class CachedObject
     public void WriteSidecar()
     {
         string path = Resources.Paths.Of(Key);
-        var file = Disk.File!.Stamp();
-        new Sidecar(Key, map.Size, Descriptor.Sha256, map.Checksums(), file, Resources.Epoch.Value).Write(path);
-        Resources.Catalog.Set(Key, new Catalog.Entry(file.Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), LastUse, Generation, true, Account));
+        new Sidecar(Key, map.Size, Descriptor.Sha256, map.Checksums(), Disk.Untouched, Resources.Epoch.Value).Write(path);
+        Resources.Catalog.Set(Key, new Catalog.Entry(Disk.File!.Stamp().Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), LastUse, Generation, true, Account));
     }
 
     /// <summary>The file for the kernel to read, or null when that may not be: then what can be done about it is begun. For a thread that may block.</summary>

@@ -19,6 +19,16 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     /// <summary>Null until the object has a file.</summary>
     public IObjectFile? File => file;
 
+    /// <summary>What the file was like when it was last known to be as we left it. Whoever touches it later changes that.</summary>
+    public FileStamp Untouched
+    {
+        get
+        {
+            lock (writing)
+                return stamp ??= file!.Stamp();
+        }
+    }
+
     private CacheResources Resources => owner.Resources;
 
     /// <summary>[locked] Blocks on disk of which the index has not heard.</summary>

@@ -27,6 +27,9 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
     /// <summary>[locked] It is complete, and nobody is at it.</summary>
     public bool IsDue => map.IsComplete && !isSealed && !isQuarantined && running is null;
 
+    /// <summary>[locked] Nobody touched the file since its blocks were verified.</summary>
+    private bool IsUntouched => map.IsVerified(0, map.Count - 1);
+
     /// <summary>What the loader found.</summary>
     public void Adopt(bool @sealed, bool vouched) => (isSealed, isVouched) = (@sealed, @sealed && vouched);
 
@@ -82,7 +85,7 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
         TaskCompletionSource<int>? waiting;
         lock (gate)
         {
-            isVouched = isRight && isSealed;
+            isVouched = isRight && isSealed && IsUntouched;
             (waiting, running) = (running, null);
         }
 
@@ -96,8 +99,9 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
         lock (gate)
         {
             // In this order: whoever sees that it is sealed may ask at once whether the kernel can read it.
-            isVouched = errno == 0 && map.IsComplete;
-            isSealed = isVouched;
+            bool complete = errno == 0 && map.IsComplete;
+            isVouched = complete && IsUntouched;
+            isSealed = complete;
             isQuarantined |= mismatch;
             (waiting, running) = (running, null);
         }
