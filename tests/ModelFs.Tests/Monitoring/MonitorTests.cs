@@ -30,9 +30,10 @@ public sealed partial class MonitorTests : IAsyncLifetime
         await UntilAsync(mount, "ready", 200, "ok");
 
         var text = Exposition.Parse(await http.GetStringAsync(new Uri(Address(mount), "metrics")));
-        Assert.Equal(size, text.Value("modelfs_cache_served_bytes_total", ("registry", "MLFLOW")));
-        Assert.Equal(size, text.Value("modelfs_cache_origin_bytes_total"));
-        Assert.Equal(size, text.Value("modelfs_registry_bytes_total", ("registry", "MLFLOW")));
+        // At least: the kernel may drop a page and read it again, and a request that stalls is made again.
+        Assert.True(text.Value("modelfs_cache_served_bytes_total", ("registry", "MLFLOW")) >= size);
+        Assert.True(text.Value("modelfs_cache_origin_bytes_total") >= size);
+        Assert.True(text.Value("modelfs_registry_bytes_total", ("registry", "MLFLOW")) >= size);
         Assert.True(text.Value("modelfs_registry_requests_total", ("registry", "MLFLOW")) > 0);
         Assert.True(text.Value("modelfs_cache_misses_total", ("registry", "MLFLOW")) > 0);
         Assert.Equal(text.Value("modelfs_cache_reads_total"), text.Value("modelfs_cache_hits_total") + text.Value("modelfs_cache_misses_total"));
