@@ -260,7 +260,8 @@ public sealed class BlockCache : IAsyncDisposable
         try
         {
             var paths = new ObjectPaths(options.Directory);
-            var (catalog, metrics, accounts) = (new Catalog(), new Metrics(), new Accounts(options.Limits, log, time));
+            var (catalog, accounts) = (new Catalog(), new Accounts(options.Limits, log, time));
+            var metrics = new Metrics(accounts);
             var pins = new Pins(Path.Combine(indexDirectory, "pins"), log);
             var resources = new CacheResources
             {

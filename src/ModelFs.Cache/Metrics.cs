@@ -1,5 +1,5 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using ModelFs.Cache.Space;
 
 namespace ModelFs.Cache;
 
@@ -7,15 +7,16 @@ namespace ModelFs.Cache;
 internal sealed class Metrics : IDisposable
 {
     private readonly Meter meter = new("ModelFs.Cache");
-    private readonly ConcurrentDictionary<string, ReadCounters> reads = new();
+    private readonly Accounts accounts;
     private long origin;
     private long evictions;
     private long damaged;
     private long quarantined;
     private long unstored;
 
-    public Metrics()
+    public Metrics(Accounts accounts)
     {
+        this.accounts = accounts;
         meter.CreateObservableCounter("modelfs.cache.origin.bytes", () => OriginBytes, "By", "Fetched from sources");
         meter.CreateObservableCounter("modelfs.cache.reads", () => EachMode(c => c.Reads), "{read}", "Reads served, of files that are complete (sealed) or not (lazy)");
         meter.CreateObservableCounter("modelfs.cache.served.bytes", () => EachMode(c => c.Bytes), "By", "Handed to readers, of files that are complete (sealed) or not (lazy)");
@@ -29,7 +30,7 @@ internal sealed class Metrics : IDisposable
 
     public long OriginBytes => Volatile.Read(ref origin);
 
-    public long ServedBytes => reads.Values.Sum(c => c.Sealed.Bytes + c.Lazy.Bytes);
+    public long ServedBytes => accounts.All.Sum(a => a.Reads.Bytes);
 
     public long Evictions => Volatile.Read(ref evictions);
 
@@ -38,9 +39,6 @@ internal sealed class Metrics : IDisposable
     public long Quarantined => Volatile.Read(ref quarantined);
 
     public long Unstored => Volatile.Read(ref unstored);
-
-    /// <summary>The counters of one registry's reads; whoever reads often keeps them.</summary>
-    public ReadCounters ReadsOf(string owner) => reads.GetOrAdd(owner, static _ => new ReadCounters());
 
     /// <summary>What is not counted but looked at, in memory, when somebody asks.</summary>
     public void Observe(Func<CacheStatus> status, Func<long> fetches)
@@ -66,15 +64,18 @@ internal sealed class Metrics : IDisposable
 
     public void Dispose() => meter.Dispose();
 
+    /// <summary>Objects that a survey found without a name are nobody's.</summary>
+    private IEnumerable<Account> Read => accounts.All.Where(a => a.Owner.Length > 0 || a.Reads.Bytes > 0);
+
     private IEnumerable<Measurement<long>> Each(Func<ReadCounters, long> value) =>
-        reads.Select(r => new Measurement<long>(value(r.Value), new KeyValuePair<string, object?>("registry", r.Key)));
+        Read.Select(a => new Measurement<long>(value(a.Reads), new KeyValuePair<string, object?>("registry", a.Owner)));
 
     private IEnumerable<Measurement<long>> EachMode(Func<ReadCounters.Mode, long> value)
     {
-        foreach (var (owner, counters) in reads)
+        foreach (var account in Read)
         {
-            yield return Measured(owner, "sealed", value(counters.Sealed));
-            yield return Measured(owner, "lazy", value(counters.Lazy));
+            yield return Measured(account.Owner, "sealed", value(account.Reads.Sealed));
+            yield return Measured(account.Owner, "lazy", value(account.Reads.Lazy));
         }
     }
 

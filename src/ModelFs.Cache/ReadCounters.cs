@@ -10,6 +10,9 @@ internal sealed class ReadCounters
 
     public Mode Lazy { get; } = new();
 
+    /// <summary>Bytes in either mode.</summary>
+    public long Bytes => Sealed.Bytes + Lazy.Bytes;
+
     public long Hits => Volatile.Read(ref hits);
 
     public long Misses => Volatile.Read(ref misses);

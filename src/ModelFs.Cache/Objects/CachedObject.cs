@@ -24,7 +24,6 @@ internal sealed class CachedObject
     private readonly ObjectReader reader;
     private readonly Sealing sealing;
     private readonly Completion completion;
-    private readonly ReadCounters counters;
     private volatile Task ready = Task.CompletedTask;
     private TaskCompletionSource changed = NewSignal();
     private bool isUnloaded;
@@ -37,7 +36,6 @@ internal sealed class CachedObject
         Source = source;
         Resources = resources;
         Account = resources.Accounts.Of(descriptor.Owner);
-        counters = resources.Metrics.ReadsOf(descriptor.Owner);
         plan = new FetchPlan(this, map, gate);
         Disk = new ObjectDisk(this, map, gate);
         reader = new ObjectReader(this, map, plan, gate);
@@ -215,8 +213,7 @@ internal sealed class CachedObject
     /// <param name="waited">Whether the read waited for the source.</param>
     public void Used(int bytes, bool waited)
     {
-        counters.Add(bytes, IsSealed, waited);
-        Account.AddServed(bytes);
+        Account.Reads.Add(bytes, IsSealed, waited);
         Touch();
     }
 

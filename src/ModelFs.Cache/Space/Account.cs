@@ -8,7 +8,6 @@ namespace ModelFs.Cache.Space;
 internal sealed class Account(string owner, OwnerLimits limits, StoreHealth health)
 {
     private long origin;
-    private long served;
 
     /// <summary>The registry's name; empty for objects of which nobody knows whose they are.</summary>
     public string Owner => owner;
@@ -29,11 +28,10 @@ internal sealed class Account(string owner, OwnerLimits limits, StoreHealth heal
 
     public long OriginBytes => Volatile.Read(ref origin);
 
-    public long ServedBytes => Volatile.Read(ref served);
+    /// <summary>What readers got of its files.</summary>
+    public ReadCounters Reads { get; } = new();
 
     public void AddOrigin(long bytes) => Interlocked.Add(ref origin, bytes);
-
-    public void AddServed(long bytes) => Interlocked.Add(ref served, bytes);
 }
 
 /// <summary>The accounts, by registry.</summary>

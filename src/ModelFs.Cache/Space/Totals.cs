@@ -30,7 +30,7 @@ internal sealed class Totals
     public OwnerTotals Of(Account account)
     {
         var before = former.Owners.GetValueOrDefault(account.Owner);
-        return new OwnerTotals(before.Origin + account.OriginBytes, before.Served + account.ServedBytes);
+        return new OwnerTotals(before.Origin + account.OriginBytes, before.Served + account.Reads.Bytes);
     }
 
     /// <exception cref="IOException">The disk refuses.</exception>
