@@ -11,7 +11,7 @@ internal static class StatusCommand
     {
         var json = new Option<bool>("--json") { Description = "As one JSON document." };
         var command = new Verb(
-            "status", "Shows mounts, registries and whether they answer, the cache, and how many bytes came from where.", "modelfs status --json");
+            "status", "Shows mounts and how they read complete files, registries and whether they answer, the cache, and how many bytes came from where.", "modelfs status --json");
         command.Options.Add(json);
         command.SetStoreAction(_ => [], async (parsed, store, _, cancellation) =>
         {
@@ -26,7 +26,7 @@ internal static class StatusCommand
     {
         var daemon = status.Daemon is { } d ? $"process {d.Pid}, version {status.Version}, since {d.Since:yyyy-MM-dd HH:mm:ss}Z" : "none on this cache";
         var lines = new List<string> { $"daemon      {daemon}" };
-        lines.AddRange(status.Mounts.Select(m => $"mount       {m}{(status.DeadMounts.Contains(m) ? $": its daemon was killed; mount again, or modelfs umount {m}" : "")}"));
+        lines.AddRange(status.Mounts.Select(m => $"mount       {m}{How(status, m)}"));
         foreach (var registry in status.Registries)
         {
             var answer = registry.Answers ? string.Create(CultureInfo.InvariantCulture, $"answers in {registry.Milliseconds:0.#} ms") : registry.Error;
@@ -47,4 +47,10 @@ internal static class StatusCommand
         lines.Add($"bytes       {ByteSize.Format(cache.OriginBytes)} from origin, {ByteSize.Format(cache.ServedBytes)} served");
         return string.Join('\n', lines);
     }
+
+    private static string How(StatusReport status, string mount) =>
+        status.DeadMounts.Contains(mount) ? $": its daemon was killed; mount again, or modelfs umount {mount}"
+        : status.Daemon?.MountPoint != mount ? ""
+        : status.Daemon.PassthroughObstacle is { } obstacle ? $": complete files are served by the daemon: {obstacle}"
+        : ": the kernel reads complete files itself";
 }

@@ -31,13 +31,14 @@ internal static class ControlServer
         });
     }
 
-    public static void Map(WebApplication app, IStore store, DaemonReport daemon)
+    /// <param name="daemon">Who the daemon is, and how its mount is just now.</param>
+    public static void Map(WebApplication app, IStore store, Func<DaemonReport> daemon)
     {
         var stopping = app.Services.GetRequiredService<IHostApplicationLifetime>();
         app.Run(context => HandleAsync(context, store, daemon, stopping));
     }
 
-    private static async Task HandleAsync(HttpContext context, IStore store, DaemonReport daemon, IHostApplicationLifetime lifetime)
+    private static async Task HandleAsync(HttpContext context, IStore store, Func<DaemonReport> describe, IHostApplicationLifetime lifetime)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
         var path = context.Request.Query["path"].ToString();
@@ -46,11 +47,12 @@ internal static class ControlServer
             switch (context.Request.Method, context.Request.Path.Value)
             {
                 case ("GET", "/status"):
+                    var daemon = describe();
                     var status = await store.GetStatusAsync(end.Token) with { Daemon = daemon, Mounts = [daemon.MountPoint], DeadMounts = [] };
                     await WriteAsync(context, status, ReportJson.Default.StatusReport);
                     break;
                 case ("GET", "/daemon"):
-                    await WriteAsync(context, daemon, ReportJson.Default.DaemonReport);
+                    await WriteAsync(context, describe(), ReportJson.Default.DaemonReport);
                     break;
                 case ("GET", "/stat"):
                     await WriteAsync(context, await store.StatAsync(path, end.Token), CacheJson.Default.StatReport);
@@ -100,6 +102,8 @@ internal static class ControlServer
     public static async Task WriteLinesAsync<T>(HttpContext context, IAsyncEnumerable<T> items, JsonTypeInfo<Line<T>> type)
     {
         context.Response.ContentType = "application/x-ndjson";
+        // Whoever asks waits so long for an answer and no longer; what comes first may take minutes, of ten thousand models.
+        await context.Response.Body.FlushAsync(context.RequestAborted);
         string? error = null;
         try
         {

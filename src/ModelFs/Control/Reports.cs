@@ -36,7 +36,11 @@ internal enum WarmState
 /// <param name="Target">Where it leads, as far as that is known.</param>
 internal sealed record WarmReport(string Path, WarmState State, string? Target, string? Error);
 
-internal sealed record DaemonReport(int Pid, DateTimeOffset Since, string MountPoint);
+/// <param name="PassthroughObstacle">Why the kernel does not read complete files of the mount itself, or null where it does.</param>
+internal sealed record DaemonReport(int Pid, DateTimeOffset Since, string MountPoint, string? PassthroughObstacle)
+{
+    public bool Passthrough => PassthroughObstacle is null;
+}
 
 /// <param name="Error">Why it does not answer, or null.</param>
 internal sealed record RegistryReport(string Name, string Description, bool Answers, double Milliseconds, string? Error);
@@ -86,6 +90,7 @@ internal sealed record Line<T>(T? Item, string? Error);
 [JsonSerializable(typeof(StatusReport))]
 [JsonSerializable(typeof(DaemonReport))]
 [JsonSerializable(typeof(EntryReport))]
+[JsonSerializable(typeof(List<EntryReport>))]
 [JsonSerializable(typeof(Line<EntryReport>))]
 [JsonSerializable(typeof(Line<PrefetchReport>))]
 [JsonSerializable(typeof(PrefetchRequest))]

@@ -91,8 +91,9 @@ internal static class MountHost
         builder.Services.Replace(ServiceDescriptor.Singleton(logs));
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = ShutdownTimeout);
         builder.Services.Configure<ConsoleLifetimeOptions>(o => o.SuppressStatusMessages = true);
-        builder.Services.AddHostedService(services =>
+        builder.Services.AddSingleton(services =>
             new MountSession(mountPoint, options, store, health, logs, services.GetRequiredService<IHostApplicationLifetime>()));
+        builder.Services.AddHostedService(services => services.GetRequiredService<MountSession>());
         // After the mount: whoever starts to read at once comes first.
         if (options.Prefetch.Count > 0)
             builder.Services.AddHostedService(_ => new WarmPaths(store, options.Prefetch, options.AliasTtl, TimeProvider.System, logs.CreateLogger("ModelFs.Prefetch")));
@@ -100,7 +101,9 @@ internal static class MountHost
             options.Registries, PinsEvery, store.Tree, store.Inventory, logs.CreateLogger("ModelFs.Pins"), TimeProvider.System));
         ControlServer.Listen(builder.WebHost, () => ControlSocket.Bind(options, mountPoint));
         var app = builder.Build();
-        ControlServer.Map(app, store, new DaemonReport(Environment.ProcessId, TimeProvider.System.GetUtcNow(), mountPoint));
+        var session = app.Services.GetRequiredService<MountSession>();
+        var since = TimeProvider.System.GetUtcNow();
+        ControlServer.Map(app, store, () => new DaemonReport(Environment.ProcessId, since, mountPoint, session.PassthroughObstacle));
         return app;
     }
 }

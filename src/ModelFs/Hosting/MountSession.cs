@@ -17,6 +17,9 @@ internal sealed class MountSession(
     private readonly RegistryLinks? links = options.Links ? new(mountPoint, [.. options.Registries.Select(r => r.Name)], logs.CreateLogger<RegistryLinks>()) : null;
     private FuseMount? mount;
 
+    /// <summary>Why the kernel does not read complete files itself, or null.</summary>
+    public string? PassthroughObstacle => fileSystem.PassthroughObstacle;
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var mountOptions = new FuseMountOptions { Name = MountPoints.Name, AllowOther = options.AllowOther, RequestDeadline = options.RequestDeadline };

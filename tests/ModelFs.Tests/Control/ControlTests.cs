@@ -1,6 +1,8 @@
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Hosting;
+using ModelFs.Commands;
 using ModelFs.Configuration;
 using ModelFs.Control;
 using ModelFs.Prefetching;
@@ -13,6 +15,7 @@ public sealed class ControlTests : IAsyncLifetime
 {
     private readonly Scratch scratch = new();
     private WebApplication? app;
+    private string? obstacle;
 
     public Task InitializeAsync() => Task.CompletedTask;
 
@@ -36,6 +39,21 @@ public sealed class ControlTests : IAsyncLifetime
         Assert.Equal(["/mnt/x"], status.Mounts);
         Assert.Equal(new RegistryReport("MLFLOW", "mlflow at x", false, 3.5, "down"), Assert.Single(status.Registries));
         Assert.Equal((6L, 7L), (status.Cache.OriginBytes, status.Cache.ServedBytes));
+    }
+
+    [Fact]
+    public async Task Status_says_of_a_mount_who_reads_its_complete_files_and_why()
+    {
+        await using var daemon = await StartAsync(new ScriptedStore());
+        var status = await daemon.GetStatusAsync(CancellationToken.None);
+        Assert.True(status.Daemon!.Passthrough);
+        Assert.Contains("mount       /mnt/x: the kernel reads complete files itself\n", StatusCommand.Text(status), StringComparison.Ordinal);
+
+        // It may turn out later, when the kernel refuses the first file.
+        obstacle = "the daemon lacks CAP_SYS_ADMIN";
+        status = await daemon.GetStatusAsync(CancellationToken.None);
+        Assert.False(status.Daemon!.Passthrough);
+        Assert.Contains("mount       /mnt/x: complete files are served by the daemon: the daemon lacks CAP_SYS_ADMIN\n", StatusCommand.Text(status), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -105,6 +123,28 @@ public sealed class ControlTests : IAsyncLifetime
         Assert.Equal(reports, received);
         Assert.Equal(["a", "b"], store.Asked);
         Assert.Equal((2, 1 << 20, "*.bin"), (store.Options!.Jobs, store.Options.LimitRate, Assert.Single(store.Options.Include)));
+    }
+
+    [Fact]
+    public async Task A_prefetch_that_looks_for_long_before_it_reports_has_answered_all_the_same()
+    {
+        var held = new TaskCompletionSource();
+        await using var daemon = await StartAsync(new ScriptedStore { Held = held.Task });
+        using var http = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellation) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(daemon.Socket), cancellation);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        });
+        var content = JsonContent.Create(new PrefetchRequest(["a"], PrefetchOptions.Default), ReportJson.Default.PrefetchRequest);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "http://modelfs/prefetch") { Content = content };
+        using var answer = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.True(answer.IsSuccessStatusCode);
+        held.SetResult();
+        Assert.Equal("", await answer.Content.ReadAsStringAsync().WaitAsync(TimeSpan.FromSeconds(60)));
     }
 
     [Fact]
@@ -187,7 +227,7 @@ public sealed class ControlTests : IAsyncLifetime
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         ControlServer.Listen(builder.WebHost, () => ControlSocket.Bind(options, MountPoint));
         app = builder.Build();
-        ControlServer.Map(app, store, new DaemonReport(Environment.ProcessId, DateTimeOffset.UnixEpoch, "/mnt/x"));
+        ControlServer.Map(app, store, () => new DaemonReport(Environment.ProcessId, DateTimeOffset.UnixEpoch, "/mnt/x", obstacle));
         await app.StartAsync();
         return await DaemonStore.ConnectAsync(ControlSocket.Find(options.Cache), CancellationToken.None)
             ?? throw new InvalidOperationException("nobody listens");

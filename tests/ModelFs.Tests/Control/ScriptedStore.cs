@@ -19,6 +19,9 @@ internal sealed class ScriptedStore : IStore
 
     public List<PrefetchReport> Prefetch { get; } = [];
 
+    /// <summary>What the first report of a prefetch waits for.</summary>
+    public Task Held { get; init; } = Task.CompletedTask;
+
     /// <summary>Those of the last prefetch that was asked for.</summary>
     public PrefetchOptions? Options { get; private set; }
 
@@ -58,9 +61,9 @@ internal sealed class ScriptedStore : IStore
     {
         Asked.AddRange(request.Paths);
         Options = request.Options;
+        await Held.WaitAsync(cancellation);
         foreach (var report in Prefetch)
             yield return report;
-        await Task.CompletedTask;
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using ModelFs.Testing;
 using ModelFs.Tests.Harness;
 
@@ -36,6 +37,24 @@ public sealed class VerbTests : IAsyncLifetime
         Assert.Equal("MLFLOW/tiny-bert/1/MLmodel\n", await OutputAsync("resolve", "MLFLOW/tiny-bert/champion/MLmodel"));
         Assert.Equal("MLFLOW/tiny-bert/2\n", await OutputAsync("resolve", "models:/tiny-bert/latest"));
         Assert.Equal(origin.Content("1", "weights.bin"), (await RunAsync("cat", "models:/tiny-bert@champion/weights.bin")).Output);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_listed_and_resolved_is_one_JSON_document_where_that_is_asked_for(bool daemon)
+    {
+        await using var mount = daemon ? await MountAsync() : null;
+        using var model = JsonDocument.Parse(await OutputAsync("ls", "--json", "MLFLOW/tiny-bert"));
+        var entries = model.RootElement.EnumerateArray().ToDictionary(e => e.GetProperty("path").GetString()!);
+        Assert.Equal(["1", "2", "champion", "latest"], entries.Keys.Select(path => path["MLFLOW/tiny-bert/".Length..]).Order(StringComparer.Ordinal));
+        Assert.Equal(("Link", "1"), (entries["MLFLOW/tiny-bert/champion"].GetProperty("kind").GetString(), entries["MLFLOW/tiny-bert/champion"].GetProperty("target").GetString()));
+        using var file = JsonDocument.Parse(await OutputAsync("resolve", "--json", "models:/tiny-bert@champion/weights.bin"));
+        Assert.Equal("MLFLOW/tiny-bert/1/weights.bin", file.RootElement.GetProperty("path").GetString());
+        Assert.Equal(("File", Origin.WeightsSize), (file.RootElement.GetProperty("kind").GetString(), file.RootElement.GetProperty("size").GetInt64()));
+        using var single = JsonDocument.Parse(await OutputAsync("ls", "--json", "MLFLOW/tiny-bert/1/config.json"));
+        Assert.Equal(1, single.RootElement.GetArrayLength());
+        Assert.Equal("", (await RunAsync("ls", "--json", "MLFLOW/nobody")).OutputText);
     }
 
     [Theory]

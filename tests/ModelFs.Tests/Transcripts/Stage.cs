@@ -20,6 +20,8 @@ internal sealed partial class Stage(Scratch scratch, Origin origin)
         (JsonTime(), "\"2026-01-02T03:04:05+00:00\""),
         (Answer(), "answers in 1.5 ms"),
         (JsonAnswer(), "\"milliseconds\": 1.5"),
+        (Mount(), "mount       /home/ada/models: the kernel reads complete files itself"),
+        (JsonMount(), "\"passthrough\": true"),
         (Used(), "cache       /home/ada/.cache/modelfs: 5.00 MiB of 100 GiB, 4 objects, 4 complete, 0 open"),
         (JsonUsed(), "\"usedBytes\": 5242880"),
         (JsonObjects(), "\"${which}bjects\": 4"),
@@ -89,6 +91,13 @@ internal sealed partial class Stage(Scratch scratch, Origin origin)
 
     [GeneratedRegex(@"""milliseconds"": [0-9.]+")]
     private static partial Regex JsonAnswer();
+
+    /// <summary>Whether the kernel reads by itself depends on the kernel and on the filesystem below the cache.</summary>
+    [GeneratedRegex(@"mount       /home/ada/models: .*")]
+    private static partial Regex Mount();
+
+    [GeneratedRegex(@"(""passthroughObstacle"": "".*"",\n +)?""passthrough"": (true|false)")]
+    private static partial Regex JsonMount();
 
     /// <summary>What a filesystem allocates for files of a known size is its own affair, and a survey may still be under way.</summary>
     [GeneratedRegex(@"cache       /home/ada/\.cache/modelfs: [0-9.]+ [KMG]?i?B of 100 GiB, \d+ objects, \d+ complete, \d+ open")]
