@@ -50,7 +50,7 @@ internal static class CacheGcCommand
             stay.Add($"{result.Open} open");
         if (result.Pinned > 0)
             stay.Add($"{result.Pinned} pinned");
-        return $"{(isDryRun ? "would remove" : "removed")} {Ago.Count(result.Objects.Count, "file")}, {ByteSize.Format(result.Objects.Sum(o => o.Bytes))}"
+        return $"{(isDryRun ? "would remove" : "removed")} {Count.Of(result.Objects.Count, "file")}, {ByteSize.Format(result.Objects.Sum(o => o.Bytes))}"
             + $"{(stay.Count > 0 ? $"; {string.Join(" and ", stay)} stay{(result.Open + result.Pinned == 1 ? "s" : "")}" : "")}; {ByteSize.Format(result.LeftBytes)} left";
     }
 }

@@ -28,10 +28,10 @@ internal static class CacheInfoCommand
         {
             $"cache       {info.Directory}: {ByteSize.Format(info.UsedBytes)} of {ByteSize.Format(info.MaxBytes)}",
             $"disk        {ByteSize.Format(info.FreeBytes)} free, {ByteSize.Format(info.MinFreeBytes)} are left free",
-            $"objects     {ByteSize.Format(info.ObjectBytes)} in {Ago.Count(info.Objects, "file")}, {info.Sealed} complete",
+            $"objects     {ByteSize.Format(info.ObjectBytes)} in {Count.Of(info.Objects, "file")}, {info.Sealed} complete",
             $"index       {ByteSize.Format(info.IndexBytes)}, metadata {ByteSize.Format(info.MetadataBytes)}",
-            $"pinned      {ByteSize.Format(info.PinnedBytes)} in {Ago.Count(info.Pinned, "file")}",
-            $"open        {ByteSize.Format(info.OpenBytes)} in {Ago.Count(info.Open, "file")}",
+            $"pinned      {ByteSize.Format(info.PinnedBytes)} in {Count.Of(info.Pinned, "file")}",
+            $"open        {ByteSize.Format(info.OpenBytes)} in {Count.Of(info.Open, "file")}",
         };
         if (info is { OldestUse: { } oldest, NewestUse: { } newest })
             lines.Add($"last use    oldest {Ago.Of(oldest, now)} ago, newest {Ago.Of(newest, now)} ago");
@@ -47,7 +47,7 @@ internal static class CacheInfoCommand
         var budget = share.MaxBytes is { } most ? $" of {ByteSize.Format(most)}" : "";
         var age = share.MaxAge is { } oldest ? $", unused for at most {Duration.Format(oldest)}" : "";
         var fault = share.Fault is null ? "" : $"; not stored: {share.Fault}";
-        return $"registry    {(share.Owner.Length > 0 ? share.Owner : "unknown")}{(kind is null ? "" : $" ({kind})")}: {ByteSize.Format(share.Bytes)}{budget} in {Ago.Count(share.Objects, "file")}, "
+        return $"registry    {(share.Owner.Length > 0 ? share.Owner : "unknown")}{(kind is null ? "" : $" ({kind})")}: {ByteSize.Format(share.Bytes)}{budget} in {Count.Of(share.Objects, "file")}, "
             + $"{share.Sealed} complete{age}; {ByteSize.Format(share.ServedBytes)} served, {ByteSize.Format(share.OriginBytes)} from origin{fault}";
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using ModelFs.Configuration;
 using ModelFs.Control;
+using ModelFs.Vfs;
 
 namespace ModelFs.Commands;
 
@@ -24,7 +25,7 @@ internal static class CacheListCommand
             var items = new List<CachedItem>();
             await foreach (var item in store.Cache.ListAsync(paths.Count > 0 ? paths[0] : null, cancellation))
                 items.Add(item);
-            var rows = Sort(CacheRow.SumUp(items, parsed.GetValue(files) ? 0 : Depth(items, paths)), parsed.GetValue(sort)!);
+            var rows = Sort(CacheRow.SumUp(items, parsed.GetValue(files) ? 0 : Depth(paths is [var asked] ? asked : null)), parsed.GetValue(sort)!);
             if (parsed.GetValue(top) is { } most)
                 rows = rows[..Math.Clamp(most, 0, rows.Count)];
             if (parsed.GetValue(json))
@@ -42,7 +43,7 @@ internal static class CacheListCommand
         var marks = (row.Complete == row.Files ? "complete" : row.Files == 1 ? "partial" : $"{row.Complete} complete")
             + (row.Pinned > 0 ? ", pinned" : "") + (row.Open > 0 ? ", open" : "");
         return string.Create(CultureInfo.InvariantCulture,
-            $"{ByteSize.Format(row.Bytes),10} {Ago.Count(row.Files, "file"),10} {Ago.Of(row.LastUse, now) + " ago",14}  {row.Path}  {marks}");
+            $"{ByteSize.Format(row.Bytes),10} {Count.Of(row.Files, "file"),10} {Ago.Of(row.LastUse, now) + " ago",14}  {row.Path}  {marks}");
     }
 
     internal static List<CacheRow> Sort(List<CacheRow> rows, string by) => by switch
@@ -53,12 +54,9 @@ internal static class CacheListCommand
     };
 
     /// <summary>One level below the place that was asked for, as it is called in the cache; models where none was.</summary>
-    private static int Depth(List<CachedItem> items, IReadOnlyList<string> paths)
-    {
-        if (paths.Count == 0 || paths[0].Trim('/').Length == 0 || items.Count == 0)
-            return 2;
-        // An alias or a URI has another name in the cache, but names a version as deep.
-        var asked = paths[0].StartsWith("models:/", StringComparison.Ordinal) ? 2 + paths[0]["models:/".Length..].Split('/').Length : paths[0].Trim('/').Split('/').Length;
-        return asked + 1;
-    }
+    /// <remarks>An alias or a URI has another name in the cache, but names a place as deep.</remarks>
+    internal static int Depth(string? path) =>
+        path?.Trim('/') is not { Length: > 0 } asked ? 2
+        : ModelUri.TryParse(asked, out var uri, out _) ? uri.TreePath.Split('/').Length + 2
+        : asked.Split('/').Length + 1;
 }

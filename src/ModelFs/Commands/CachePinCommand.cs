@@ -43,5 +43,5 @@ internal static class CachePinCommand
     }
 
     internal static string Text(PinReport pin) =>
-        $"{pin.Path} is pinned{(pin.Setting is null ? "" : $" by the configuration as {pin.Setting}")}: {Ago.Count(pin.Files, "file")}, {ByteSize.Format(pin.CachedBytes)} in the cache";
+        $"{pin.Path} is pinned{(pin.Setting is null ? "" : $" by the configuration as {pin.Setting}")}: {Count.Of(pin.Files, "file")}, {ByteSize.Format(pin.CachedBytes)} in the cache";
 }

@@ -22,8 +22,8 @@ internal static class CacheVerifyCommand
             var (last, wrong) = await ReportAsync(store.Cache.VerifyAsync(paths.Count > 0 ? paths[0] : null, cancellation), Console.Error, TimeProvider.System);
             var (files, bytes) = (last?.TotalFiles ?? 0, ByteSize.Format(last?.TotalBytes ?? 0));
             if (wrong > 0)
-                throw new CommandException($"{wrong} of {Ago.Count(files, "file")} ({bytes}) were damaged; what was wrong is dropped and fetched again when it is read");
-            await Console.Out.WriteLineAsync($"{Ago.Count(files, "file")}, {bytes}, all as they were stored");
+                throw new CommandException($"{wrong} of {Count.Of(files, "file")} ({bytes}) were damaged; what was wrong is dropped and fetched again when it is read");
+            await Console.Out.WriteLineAsync($"{Count.Of(files, "file")}, {bytes}, all as they were stored");
             return ExitCode.Ok;
         }, needsRegistry: false);
         return command;

@@ -41,6 +41,16 @@ public sealed class CommandLineTests
             Assert.Contains($"{setting.Flag} <{setting.Argument}>", help, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(null, 2)]
+    [InlineData("MLFLOW/iris", 3)]
+    [InlineData("MLFLOW/iris/1/", 4)]
+    [InlineData("models:/iris/1", 4)]
+    [InlineData("models:/iris@champion", 4)]
+    [InlineData("models:/iris@champion/data", 5)]
+    public void The_cache_is_listed_one_level_below_a_place_however_it_is_called(string? path, int depth) =>
+        Assert.Equal(depth, CacheListCommand.Depth(path));
+
     [Fact]
     public void A_long_listing_shows_kind_size_date_name_and_target()
     {
