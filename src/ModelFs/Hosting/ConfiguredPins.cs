@@ -43,7 +43,7 @@ internal sealed class ConfiguredPins(IReadOnlyList<RegistryOptions> registries, 
         {
             await inventory.PinAsync([], [.. inventory.Pins.Where(pin => pin.Setting is not null && !settings.Contains(pin.Setting))], cancellation);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Log.PinFails(log, "pins", e.Message);
         }
