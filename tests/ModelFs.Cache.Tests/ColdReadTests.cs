@@ -46,7 +46,8 @@ public sealed class ColdReadTests
         // Less than read-ahead may take of memory: a slow disk makes no block give way.
         byte[] content = TestContent.Make("memory", 160 * Block);
         var source = new TestSource(content);
-        using var handle = test.Open("memory", content, source);
+        // Without a digest: the sealer reads from the disk what it had no time to hash while it was in memory.
+        using var handle = test.Open("memory", content, source, withDigest: false);
         await handle.ExpectAllAsync(content);
         Assert.Equal(0, Volatile.Read(ref reads));
         Assert.Equal(content.Length, source.Bytes);
