@@ -65,6 +65,19 @@ public sealed class ReadAheadTests
     }
 
     [Fact]
+    public async Task A_clock_that_is_set_back_holds_up_no_completion()
+    {
+        byte[] content = TestContent.Make("eager", 40 * Block);
+        await using var test = await TestCache.OpenAsync();
+        test.Time.Ahead = TimeSpan.FromHours(1);
+        using var handle = test.Open("eager", content, new TestSource(content));
+        for (int i = 0; i < 11; i++)
+            await handle.ExpectAsync(content, i * (long)Block, Block);
+        test.Time.Ahead = TimeSpan.Zero;
+        await HandleReads.UntilAsync(() => handle.State.Sealed, "the file seals by itself");
+    }
+
+    [Fact]
     public async Task A_file_of_over_half_the_cache_is_not_completed_by_itself()
     {
         byte[] content = TestContent.Make("huge", 160 * Block);

@@ -21,6 +21,9 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
 
     private CacheResources Resources => owner.Resources;
 
+    /// <summary>Whether a reader came a moment ago. After the clock was set back nobody knows, and it would be so for as long.</summary>
+    private bool IsBeingRead => Resources.Now - owner.LastUse is >= 0 and var since && since < Rest.TotalMilliseconds;
+
     /// <summary>[locked] Begins in the background once so much was read in a row that the rest will be read too.</summary>
     /// <param name="run">Bytes that were read in a row; 0 for a first read.</param>
     public void BeginAfter(long run)
@@ -68,7 +71,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
                     next = sealing.Begin();
                 else if (plan.Refuse() is var refused and not 0)
                     return new CacheRead(0, refused);
-                else if (isBackground && (plan.IsFetching || Resources.Now - owner.LastUse < Rest.TotalMilliseconds))
+                else if (isBackground && (plan.IsFetching || IsBeingRead))
                     next = RestAsync(cancellation);
                 else if (plan.FetchMissing(count) is { } fetch)
                     (next, isFetch, isStream) = (fetch.Done, true, fetch.IsStream);
