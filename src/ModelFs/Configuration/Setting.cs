@@ -42,7 +42,7 @@ internal sealed record Setting(string Key, string Argument, string Help, Func<Mo
             {
                 LogLevel = OneOf(v, ("debug", LogLevel.Debug), ("information", LogLevel.Information), ("warning", LogLevel.Warning), ("error", LogLevel.Error)),
             }),
-        new("prefetch", "PATHS", "Paths that a mount keeps complete, one a line: fetched at its start, and again when an alias in them moves.",
+        new("prefetch", "PATHS", "Paths that a mount fetches at its start, one a line, and again when an alias in them moves.",
             (o, v) => o with { Prefetch = v.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) }) { IsList = true },
     ];
 

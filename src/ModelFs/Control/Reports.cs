@@ -18,7 +18,7 @@ internal sealed record StatusReport(
     IReadOnlyList<RegistryReport> Registries,
     CacheStatus Cache)
 {
-    /// <summary>The paths that the daemon keeps complete.</summary>
+    /// <summary>The paths that the daemon fetches at its start, and again when their alias moves.</summary>
     public IReadOnlyList<WarmReport> Prefetch { get; init; } = [];
 }
 
