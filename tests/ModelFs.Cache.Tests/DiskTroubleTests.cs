@@ -80,6 +80,22 @@ public sealed class DiskTroubleTests
     }
 
     [Fact]
+    public async Task What_the_disk_has_not_confirmed_is_compared_with_its_checksum_at_each_read()
+    {
+        // No flush succeeds, so nothing is ever confirmed.
+        var disk = new FaultyDisk { SyncErrno = 5 };
+        await using var test = new TestCache { OpenFile = disk.Open };
+        await test.ReopenAsync();
+        byte[] content = TestContent.Make("a", 10 * Block);
+        using var handle = test.Open("a", content, new TestSource(content));
+        await handle.ExpectAsync(content, 3 * Block, Block);
+        await HandleReads.UntilAsync(() => handle.State.CachedBytes == Block || test.Cache.Status.Fault is not null, "it is written");
+        using (var file = File.OpenHandle(test.ObjectPath("a"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+            RandomAccess.Write(file, new byte[Block], 3 * Block);
+        await handle.ExpectAsync(content, 3 * Block, Block);
+    }
+
+    [Fact]
     public async Task A_disk_that_fails_reads_costs_fetches()
     {
         var disk = new FaultyDisk();

@@ -9,6 +9,10 @@ internal sealed class WriteBehind(int fd)
 
     private readonly Lock gate = new();
     private readonly Queue<(long Offset, long Count)> ranges = new();
+
+    /// <summary>Held from the system call that takes an error out of the kernel until it is noted: whoever syncs in between would hear of none.</summary>
+    private readonly Lock writingOut = new();
+
     private int failed;
 
     /// <summary>May wait for the disk.</summary>
@@ -23,12 +27,23 @@ internal sealed class WriteBehind(int fd)
                 oldest = ranges.Dequeue();
         }
 
-        if (errno == 0 && oldest is { } range)
-            errno = Linux.WriteOutAndDrop(fd, range.Offset, range.Count);
-        if (errno != 0)
-            Volatile.Write(ref failed, errno);
+        lock (writingOut)
+        {
+            if (errno == 0 && oldest is { } range)
+                errno = Linux.WriteOutAndDrop(fd, range.Offset, range.Count);
+            if (errno != 0)
+                failed = errno;
+        }
     }
 
     /// <summary>0, or an errno that the kernel told here and will not tell again.</summary>
-    public int TakeErrno() => Interlocked.Exchange(ref failed, 0);
+    public int TakeErrno()
+    {
+        lock (writingOut)
+        {
+            int errno = failed;
+            failed = 0;
+            return errno;
+        }
+    }
 }

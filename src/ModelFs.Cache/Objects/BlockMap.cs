@@ -9,7 +9,10 @@ internal enum BlockState : byte
     /// <summary>On disk, says the index; nobody has compared it with its checksum since the object was loaded.</summary>
     Present,
 
-    /// <summary>On disk, written or verified while the object was loaded.</summary>
+    /// <summary>Written, and dropped from memory: until the disk has confirmed it, each read compares it with its checksum.</summary>
+    Written,
+
+    /// <summary>On disk, confirmed or verified while the object was loaded.</summary>
     Verified,
 }
 
@@ -103,7 +106,7 @@ internal sealed class BlockMap
     {
         for (int i = 0; i < states.Length; i++)
         {
-            if (states[i] == BlockState.Verified)
+            if (states[i] is BlockState.Verified or BlockState.Written)
                 states[i] = BlockState.Present;
         }
     }

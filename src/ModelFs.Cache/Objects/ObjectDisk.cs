@@ -71,7 +71,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         Resources.Catalog.Add(owner.Key, owner.Generation, (data.Length + 4095) & ~4095, Resources.Now, owner.Account);
         lock (gate)
         {
-            map.Set(block.Number, BlockState.Verified, checksum);
+            map.Set(block.Number, BlockState.Written, checksum);
             unindexed.Add(block.Number);
         }
 
@@ -131,7 +131,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
             bool right = map[block] switch
             {
                 BlockState.Verified => TryRead(target, position),
-                BlockState.Present => Verify(block) && CopyFromScratch(within, target),
+                BlockState.Present or BlockState.Written => Verify(block) && CopyFromScratch(within, target),
                 _ => false,
             };
             if (!right)
@@ -220,6 +220,8 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         lock (gate)
         {
             unindexed.RemoveAll(numbers.Contains);
+            foreach (int number in numbers.Where(n => map[n] == BlockState.Written))
+                map.Set(number, BlockState.Verified, map.ChecksumOf(number));
             return [.. numbers.Where(n => map[n] != BlockState.Missing).Select(n => (n, map.ChecksumOf(n)))];
         }
     }
