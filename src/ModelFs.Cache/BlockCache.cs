@@ -40,6 +40,12 @@ public sealed class BlockCache : IAsyncDisposable
         resources.Metrics.Observe(() => Status, () => resources.Fetches);
     }
 
+    /// <summary>Called when nothing more may go: whoever keeps handles for a next use closes them. On a writer's thread, so it must not wait.</summary>
+    public Action? RoomNeeded
+    {
+        set => resources.Space.RoomNeeded = value;
+    }
+
     /// <summary>Manifests, listings and aliases that outlive the process.</summary>
     public MetadataStore Metadata { get; }
 

@@ -38,6 +38,7 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
         places = new Places(tree.Registries, tree.Trees, nodes, logs.CreateLogger<ModelFileSystem>());
         passthrough = new Passthrough(tree.Cache, tree.Time, logs.CreateLogger<ModelFileSystem>());
         files = new OpenFiles(tree.Time, passthrough.End);
+        tree.Cache.RoomNeeded = files.CloseLingering;
         var treeEntries = new TreeEntries(tree, places, files);
         entries = new Entries(tree, places, files, passthrough, treeEntries);
         directories = new DirectoryReader(tree, nodes, places, entries, new TreeDirectoryReader(places, treeEntries));
@@ -154,6 +155,7 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
 
     public void Dispose()
     {
+        tree.Cache.RoomNeeded = null;
         files.Dispose();
         nodes.Dispose();
     }

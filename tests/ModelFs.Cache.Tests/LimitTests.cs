@@ -35,6 +35,19 @@ public sealed class LimitTests
     }
 
     [Fact]
+    public async Task Whoever_keeps_objects_for_a_next_use_is_asked_to_close_them_when_room_is_needed()
+    {
+        await using var test = await TestCache.OpenAsync(Limit);
+        byte[] idle = TestContent.Make("idle", 150 * Block), large = TestContent.Make("large", 200 * Block);
+        ObjectHandle? kept = test.Open("idle", idle, new TestSource(idle));
+        Assert.True((await kept.CompleteAsync(CancellationToken.None)).IsOk);
+        test.Cache.RoomNeeded = () => Interlocked.Exchange(ref kept, null)?.Dispose();
+        await test.FillAsync("large", large);
+        Assert.False(File.Exists(test.ObjectPath("idle")));
+        Assert.DoesNotContain(test.Lines, line => line.Contains("StoringStopped"));
+    }
+
+    [Fact]
     public async Task An_open_object_stays_and_what_finds_no_room_is_served_without_being_stored()
     {
         await using var test = await TestCache.OpenAsync(Limit);

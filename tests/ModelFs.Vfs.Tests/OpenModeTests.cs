@@ -35,6 +35,28 @@ public sealed class OpenModeTests
     }
 
     [Fact]
+    public async Task A_file_that_stays_for_a_next_open_gives_way_when_the_cache_needs_room()
+    {
+        const int Size = 40 << 20;
+        await using var tree = await TreeUnderTest.StartAsync(registry =>
+        {
+            var files = registry.Add("bert").With(1, ("MLmodel", "one")).Versions["1"].Files;
+            files["weights"] = new TestFile(new byte[Size]);
+            files["more"] = new TestFile(new byte[Size - 1]);
+        }, cacheBytes: 64 << 20);
+        await SealAsync(tree);
+        var file = await tree.WalkAsync(Weights);
+        Assert.Equal(PassThrough, (await tree.Kernel.OpenAsync(file.Node)).Open.Flags);
+        await tree.Kernel.ReleaseAsync(file.Node, 0);
+
+        // Time stands still, so it would stay for ever.
+        var more = await tree.Tree.ResolveAsync("MLFLOW/bert/1/more", followLast: true, CancellationToken.None);
+        using var handle = tree.Tree.Open(Assert.IsType<FileNode>(more.Value));
+        Assert.True((await handle.CompleteAsync(CancellationToken.None)).IsOk);
+        Assert.Equal(1, tree.Cache.Status.OpenObjects);
+    }
+
+    [Fact]
     public async Task Who_opens_the_node_of_a_file_that_was_sealed_meanwhile_is_sent_to_another_once()
     {
         await using var tree = await StartAsync();

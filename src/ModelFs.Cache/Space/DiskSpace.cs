@@ -58,11 +58,20 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
         }
     }
 
+    /// <summary>Asks whoever keeps objects open that nobody uses to close them. Called under no lock.</summary>
+    public Action? RoomNeeded { get; set; }
+
     /// <summary>Makes room for a block. False when nothing more may go: the fault is the cache's, or the account's alone.</summary>
     public bool Admit(int bytes, Account account, StoreHealth health)
     {
         if (IsOver(bytes) || IsOver(account, bytes))
             MakeRoom(bytes, account);
+        if (RoomNeeded is { } ask && (IsOver(bytes) || IsOver(account, bytes)))
+        {
+            ask();
+            MakeRoom(bytes, account);
+        }
+
         if (IsOver(account, bytes))
         {
             account.Health.Full($"the budget of {account.Limits.MaxBytes} bytes of {account.Owner} is reached and everything of it is open or pinned");

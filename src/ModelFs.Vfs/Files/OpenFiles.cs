@@ -133,6 +133,19 @@ internal sealed class OpenFiles : IDisposable
         left.ForEach(Close);
     }
 
+    /// <summary>Closes at once what stays for a next open: the cache needs its room.</summary>
+    public void CloseLingering()
+    {
+        List<OpenFile> left;
+        lock (gate)
+        {
+            left = [.. idle];
+            left.ForEach(Remove);
+        }
+
+        left.ForEach(Close);
+    }
+
     private void CloseIdle()
     {
         List<OpenFile> old = [];

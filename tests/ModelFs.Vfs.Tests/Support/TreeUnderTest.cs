@@ -30,6 +30,9 @@ internal sealed class TreeUnderTest : IAsyncDisposable
 
     public VirtualTime Time { get; } = new();
 
+    /// <summary>What the cache may take.</summary>
+    public required long CacheBytes { get; init; }
+
     public ModelTree Tree => tree!;
 
     public BlockCache Cache => cache!;
@@ -38,9 +41,9 @@ internal sealed class TreeUnderTest : IAsyncDisposable
 
     public ScriptedKernel Kernel => kernel!;
 
-    public static async Task<TreeUnderTest> StartAsync(Action<MemoryRegistry>? fill = null, TreeOptions? options = null, MemoryFiles? files = null)
+    public static async Task<TreeUnderTest> StartAsync(Action<MemoryRegistry>? fill = null, TreeOptions? options = null, MemoryFiles? files = null, long? cacheBytes = null)
     {
-        var tree = new TreeUnderTest(options ?? new TreeOptions()) { Files = files };
+        var tree = new TreeUnderTest(options ?? new TreeOptions()) { Files = files, CacheBytes = cacheBytes ?? new CacheOptions { Directory = "/" }.MaxBytes };
         fill?.Invoke(tree.Registry);
         await tree.OpenAsync();
         return tree;
@@ -135,7 +138,7 @@ internal sealed class TreeUnderTest : IAsyncDisposable
 
     private async Task OpenAsync()
     {
-        cache = await BlockCache.OpenAsync(new CacheOptions { Directory = directory, MinFreeBytes = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
+        cache = await BlockCache.OpenAsync(new CacheOptions { Directory = directory, MaxBytes = CacheBytes, MinFreeBytes = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
         IReadOnlyList<(string, IRegistry)> registries = Files is null ? [(RegistryName, Registry)] : [(RegistryName, Registry), (MemoryFiles.Name, Files)];
         tree = new ModelTree(registries, cache, options, NullLoggerFactory.Instance, Time);
         fileSystem = new ModelFileSystem(tree, NullLoggerFactory.Instance);
