@@ -130,6 +130,6 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registr
         return new RegistryError(
             RegistryErrorKind.Denied,
             $"Registry {registry} names the local path {Shown.Quoted(path)}, which lies below none of its artifactRoots"
-            + $" ({(roots.Length == 0 ? "there are none" : string.Join(", ", roots))}).");
+            + $" ({(roots.Length == 0 ? "there are none" : string.Join(", ", roots))}); add the directory to them if its files may be read.");
     }
 }

@@ -165,10 +165,10 @@ internal sealed class MlflowServer : IModelRegistry
 
     /// <summary>Asks for one model: the cheapest request that needs the database and our credentials, as all others do.</summary>
     public ValueTask<RegistryResult<Unit>> PingAsync(CancellationToken cancellation) =>
-        resilience.CallAsync<Unit>("a sign of life", async call =>
+        resilience.CallAsync<Unit>("asking whether it answers", async call =>
         {
             var answer = await api.GetAsync(
-                "a sign of life", api.Rest("registered-models/search", ("max_results", "1")), MlflowJson.Default.SearchModelsJson,
+                "asking whether it answers", api.Rest("registered-models/search", ("max_results", "1")), MlflowJson.Default.SearchModelsJson,
                 call);
             return answer.Error is { } error ? error : default(Unit);
         }, cancellation);

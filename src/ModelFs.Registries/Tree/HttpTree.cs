@@ -118,14 +118,14 @@ internal sealed class HttpTree : IFileTree
 
     /// <summary>Asks for the root: whatever is said of it, the server is there.</summary>
     public ValueTask<RegistryResult<Unit>> PingAsync(CancellationToken cancellation) =>
-        resilience.CallAsync<Unit>("a sign of life", async call =>
+        resilience.CallAsync<Unit>("asking whether it answers", async call =>
         {
-            var answer = await client.AskAsync(new Question("a sign of life", address.Root, Treatment: Impatient) { Method = HttpMethod.Head }, call);
+            var answer = await client.AskAsync(new Question("asking whether it answers", address.Root, Treatment: Impatient) { Method = HttpMethod.Head }, call);
             if (answer.Error is { } error) return error;
             using var response = answer.Value;
             return response.StatusCode < HttpStatusCode.InternalServerError || response.StatusCode == HttpStatusCode.NotImplemented
                 ? default(Unit)
-                : client.Error(RegistryErrorKind.Unavailable, new Question("a sign of life", address.Root), $"answered {(int)response.StatusCode}");
+                : client.Error(RegistryErrorKind.Unavailable, new Question("asking whether it answers", address.Root), $"answered {(int)response.StatusCode}");
         }, cancellation);
 
     public ValueTask DisposeAsync()

@@ -38,6 +38,8 @@ internal sealed record RegistrySetting(string Key, bool IsList, Func<RegistryOpt
     public static (string Kind, string Uri) Split(string value)
     {
         var colon = value.IndexOf(':');
+        if (value.AsSpan(colon + 1).StartsWith("//"))
+            throw new FormatException($"has no kind before its address: write mlflow:{value} for an MLflow server, or http:{value} for a tree of files");
         return colon > 0 && colon < value.Length - 1
             ? (Kind(value[..colon]), value[(colon + 1)..])
             : throw new FormatException("is not KIND:URI, such as mlflow:http://127.0.0.1:5000 or mlflow:sqlite:////srv/mlflow.db");

@@ -16,7 +16,13 @@ internal static class RegistryChecks
     public static async Task<IReadOnlyList<Finding>> RunAsync(ModelFsOptions options, CancellationToken cancellation)
     {
         if (options.Registries.Count == 0)
+        {
+            await using var daemon = await DaemonStore.ConnectAsync(ControlSocket.Find(options.Cache), cancellation);
+            if (daemon is not null)
+                return [.. (await daemon.GetStatusAsync(cancellation)).Registries.Select(Judge)];
             return [Finding.Fail("registry", "none is configured", "give --registry MLFLOW=mlflow:http://HOST:5000, or set MLFLOW_TRACKING_URI")];
+        }
+
         var findings = new List<Finding>();
         foreach (var registry in options.Registries)
         {
@@ -30,6 +36,11 @@ internal static class RegistryChecks
 
         return findings;
     }
+
+    /// <summary>What the running mount has found of one of its registries.</summary>
+    private static Finding Judge(RegistryReport registry) => registry.Answers
+        ? Finding.Ok($"registry {registry.Name}", $"{registry.Description} answers the mount")
+        : Finding.Fail($"registry {registry.Name}", registry.Error?.TrimEnd('.') ?? "does not answer the mount", "see to its address, its credentials, and the network between");
 
     /// <summary>In a store of its own, so that a daemon's cache is left alone.</summary>
     private static async Task<Finding> AskAsync(ModelFsOptions options, RegistryOptions registry, CancellationToken cancellation)

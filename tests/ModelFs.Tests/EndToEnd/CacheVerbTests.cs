@@ -49,6 +49,27 @@ public sealed class CacheVerbTests : IAsyncLifetime
         Assert.Contains("in 5 files, 5 complete", text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Doctor_and_env_know_of_a_mount_that_was_given_registries_of_its_own()
+    {
+        await using var mount = await MountAsync();
+        string[] bare = ["--cache", scratch["cache"]];
+        var doctor = await ModelFsProcess.RunAsync([.. bare.Prepend("doctor")], workingDirectory: scratch.Path);
+        Assert.Contains("ok    registry MLFLOW: ", doctor.OutputText, StringComparison.Ordinal);
+        Assert.DoesNotContain("none is configured", doctor.OutputText, StringComparison.Ordinal);
+        var env = await ModelFsProcess.RunAsync([.. bare.Prepend("env")], workingDirectory: scratch.Path);
+        Assert.Equal(2, env.ExitCode);
+        Assert.Contains($"the mount at {mount.MountPoint} has its registries from its own command line", env.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_registry_without_its_kind_is_told_how_it_is_written()
+    {
+        var result = await ModelFsProcess.RunAsync(["ls", "--registry", "MLFLOW=http://127.0.0.1:5000"], workingDirectory: scratch.Path);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("write mlflow:http://127.0.0.1:5000 for an MLflow server", result.Errors, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
