@@ -16,6 +16,7 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
     private readonly long limit = options.MaxBytes - Math.Min(options.MaxBytes / 64, 16 << 20);
 
     private readonly Lock evicting = new();
+    private readonly Lock asking = new();
     private readonly ConcurrentDictionary<ObjectKey, long> unlinked = new();
     private long free = long.MaxValue;
     private long indexBytes;
@@ -58,7 +59,7 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
         }
     }
 
-    /// <summary>Asks whoever keeps objects open that nobody uses to close them. Called under no lock.</summary>
+    /// <summary>Asks whoever keeps objects open that nobody uses to close them. Called under no lock but its own.</summary>
     public Action? RoomNeeded { get; set; }
 
     /// <summary>Makes room for a block. False when nothing more may go: the fault is the cache's, or the account's alone.</summary>
@@ -66,11 +67,8 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
     {
         if (IsOver(bytes) || IsOver(account, bytes))
             MakeRoom(bytes, account);
-        if (RoomNeeded is { } ask && (IsOver(bytes) || IsOver(account, bytes)))
-        {
-            ask();
-            MakeRoom(bytes, account);
-        }
+        if (IsOver(bytes) || IsOver(account, bytes))
+            AskForRoom(bytes, account);
 
         if (IsOver(account, bytes))
         {
@@ -88,6 +86,16 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
 
         Interlocked.Add(ref free, -bytes);
         return true;
+    }
+
+    /// <summary>One after the other: who asks while handles are being closed waits for that, or it would find them open.</summary>
+    private void AskForRoom(int bytes, Account account)
+    {
+        lock (asking)
+        {
+            RoomNeeded?.Invoke();
+            MakeRoom(bytes, account);
+        }
     }
 
     /// <summary>Evicts until the limits hold, or nothing more may go.</summary>

@@ -118,9 +118,11 @@ internal sealed class TreeUnderTest : IAsyncDisposable
         [.. (await ListAsync(node)).Select(entry => entry.Name).Where(name => name is not ("." or ".."))];
 
     /// <summary>Waits, in real time, for what goes on in the background.</summary>
-    public static async Task EventuallyAsync(Func<bool> condition)
+    public static Task EventuallyAsync(Func<bool> condition) => EventuallyAsync(() => Task.FromResult(condition()));
+
+    public static async Task EventuallyAsync(Func<Task<bool>> condition)
     {
-        for (var end = DateTime.UtcNow + Patience; !condition(); await Task.Delay(5))
+        for (var end = DateTime.UtcNow + Patience; !await condition(); await Task.Delay(5))
             Assert.True(DateTime.UtcNow < end, "it did not happen");
     }
 
