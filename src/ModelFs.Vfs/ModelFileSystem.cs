@@ -39,7 +39,7 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
         passthrough = new Passthrough(tree.Cache, tree.Time, logs.CreateLogger<ModelFileSystem>());
         files = new OpenFiles(tree.Time, passthrough.End);
         tree.Cache.RoomNeeded = files.CloseLingering;
-        var treeEntries = new TreeEntries(tree, places, files);
+        var treeEntries = new TreeEntries(tree, places, files, passthrough);
         entries = new Entries(tree, places, files, passthrough, treeEntries);
         directories = new DirectoryReader(tree, nodes, places, entries, new TreeDirectoryReader(places, treeEntries));
         extendedAttributes = new ExtendedAttributes(tree.Cache, passthrough);

@@ -10,6 +10,7 @@ public sealed class OpenModeTests
     private const uint PassThrough = 1 << 7;
     private const uint KeepCache = 1 << 1;
     private const string Weights = "MLFLOW/bert/1/weights";
+    private const string InTree = "WWW/dir/weights";
 
     [Fact]
     public async Task Opens_of_a_sealed_file_share_one_backing_id_that_is_given_back()
@@ -56,22 +57,43 @@ public sealed class OpenModeTests
         Assert.Equal(1, tree.Cache.Status.OpenObjects);
     }
 
-    [Fact]
-    public async Task Who_opens_the_node_of_a_file_that_was_sealed_meanwhile_is_sent_to_another_once()
+    [Theory]
+    [InlineData(Weights)]
+    [InlineData(InTree)]
+    public async Task Who_opens_the_node_of_a_file_that_was_sealed_meanwhile_is_sent_to_another_once(string path)
     {
         await using var tree = await StartAsync();
-        var lazy = await tree.WalkAsync(Weights);
+        var lazy = await tree.WalkAsync(path);
         Assert.Equal(KeepCache, (await tree.Kernel.OpenAsync(lazy.Node)).Open.Flags);
-        await SealAsync(tree);
+        await SealAsync(tree, path);
         Assert.Equal(Errno.ESTALE, (Errno)(await tree.Kernel.OpenAsync(lazy.Node)).Error);
         Assert.Equal(KeepCache, (await tree.Kernel.OpenAsync(lazy.Node)).Open.Flags);
 
-        var found = await tree.WalkAsync(Weights);
+        var found = await tree.WalkAsync(path);
         Assert.NotEqual(lazy.Node, found.Node);
         Assert.Equal(lazy.Attributes, found.Attributes);
         Assert.Equal(found.Attributes, (await tree.Kernel.GetAttrAsync(found.Node)).Attributes);
         Assert.Equal(PassThrough, (await tree.Kernel.OpenAsync(found.Node)).Open.Flags);
-        Assert.Equal(found.Node, (await tree.ListAsync(await tree.NodeAsync("MLFLOW/bert/1"), plus: true)).Last().Entry!.Node);
+        Assert.Equal(found.Node, (await tree.ListAsync(await tree.NodeAsync(path[..path.LastIndexOf('/')]), plus: true)).Last().Entry!.Node);
+    }
+
+    [Fact]
+    public async Task A_file_of_a_tree_that_changes_is_a_new_node_also_after_it_passed_through()
+    {
+        await using var tree = await StartAsync();
+        await SealAsync(tree, InTree);
+        var old = await tree.WalkAsync(InTree);
+        var open = await tree.Kernel.OpenAsync(old.Node);
+        Assert.Equal(PassThrough, open.Open.Flags);
+
+        tree.Files!.Put("dir/weights", "other", "\"2\"");
+        tree.Time.Advance(tree.Files.FoundTtl);
+        var changed = await tree.WalkAsync(InTree);
+        Assert.NotEqual(old.Attributes.Inode, changed.Attributes.Inode);
+        Assert.Equal(KeepCache, (await tree.Kernel.OpenAsync(changed.Node)).Open.Flags);
+        Assert.Equal("other", (await tree.Kernel.ReadAsync(changed.Node, 0, 0, 4096)).Text);
+        Assert.Equal(Errno.ESTALE, (Errno)(await tree.Kernel.OpenAsync(old.Node)).Error);
+        Assert.Contains(open.BackingId, tree.Kernel.Backings.Keys);
     }
 
     [Fact]
@@ -130,18 +152,21 @@ public sealed class OpenModeTests
         Assert.Equal(tree.Registry.Models["bert"].Versions["1"].Files["weights"].Bytes, await tree.ReadAsync(node));
     }
 
-    private static async Task SealAsync(TreeUnderTest tree)
+    private static async Task SealAsync(TreeUnderTest tree, string path = Weights)
     {
-        var found = await tree.Tree.ResolveAsync(Weights, followLast: true, CancellationToken.None);
-        using var handle = tree.Tree.Open(Assert.IsType<FileNode>(found.Value));
+        var found = await tree.Tree.ResolveAsync(path, followLast: true, CancellationToken.None);
+        using var handle = tree.Tree.Open(Assert.IsAssignableFrom<ContentNode>(found.Value));
         Assert.True((await handle.CompleteAsync(CancellationToken.None)).IsOk);
         Assert.True(handle.CanPassThrough);
     }
 
-    private static Task<TreeUnderTest> StartAsync() => TreeUnderTest.StartAsync(registry =>
+    private static Task<TreeUnderTest> StartAsync()
     {
         var bytes = new byte[700_001];
         new Random(7).NextBytes(bytes);
-        registry.Add("bert").With(1, ("MLmodel", "one")).Versions["1"].Files["weights"] = new TestFile(bytes);
-    });
+        var files = new MemoryFiles();
+        files.Put("dir/weights", bytes, "\"1\"");
+        return TreeUnderTest.StartAsync(
+            registry => registry.Add("bert").With(1, ("MLmodel", "one")).Versions["1"].Files["weights"] = new TestFile(bytes), files: files);
+    }
 }

@@ -8,6 +8,7 @@ namespace ModelFs.Vfs.Tests;
 public sealed class PassthroughTests
 {
     private const string Weights = "MLFLOW/bert/1/weights";
+    private const string InTree = "WWW/dir/weights";
     private const int Size = 5_000_123;
 
     /// <summary>Reads a whole file in each way there is, and prints the digest of each. O_DIRECT reads whole pages, and the rest without it.</summary>
@@ -80,8 +81,10 @@ public sealed class PassthroughTests
         Assert.Equal(served, tree.Cache.Status.ServedBytes);
     }
 
-    [Fact]
-    public async Task Whoever_opened_a_file_before_it_was_sealed_reads_on_while_others_pass_through()
+    [Theory]
+    [InlineData(Weights)]
+    [InlineData(InTree)]
+    public async Task Whoever_opened_a_file_before_it_was_sealed_reads_on_while_others_pass_through(string path)
     {
         await using var tree = await StartAsync();
         await using var mount = await Mounted.StartAsync(tree);
@@ -98,13 +101,13 @@ public sealed class PassthroughTests
             for data in (shared, os.pread(fd, size, 0), open(f"/proc/self/fd/{fd}", "rb").read(), open(sys.argv[1], "rb").read()):
                 print(hashlib.sha256(data).hexdigest())
             print(first == shared[:100], inode == os.stat(sys.argv[1]).st_ino == os.fstat(fd).st_ino)
-            """, Weights);
+            """, path);
         await mount.UntilAsync("opened");
-        await SealAsync(tree, mount);
+        await SealAsync(tree, mount, path);
 
         // Each page of the old node was read by its holder, if at all; so nothing of this comes to us.
         var served = tree.Cache.Status.ServedBytes;
-        Assert.Equal(DigestOf(tree), await DigestAsync(mount));
+        Assert.Equal(DigestOf(tree), await DigestAsync(mount, path));
         Assert.Equal(served, tree.Cache.Status.ServedBytes);
         mount.Tell("sealed");
         Assert.Equal(string.Concat(Enumerable.Repeat(DigestOf(tree) + "\n", 4)) + "True True\n", await reader);
@@ -159,24 +162,24 @@ public sealed class PassthroughTests
         Assert.Equal(DigestOf(tree), await DigestAsync(mount));
     }
 
-    private static async Task UntilSealedAsync(TreeUnderTest tree, Mounted mount)
+    private static async Task UntilSealedAsync(TreeUnderTest tree, Mounted mount, string path = Weights)
     {
-        for (var end = DateTime.UtcNow + TimeSpan.FromSeconds(30); await ModeAsync(mount) != "passthrough"; await Task.Delay(20))
-            Assert.True(DateTime.UtcNow < end, $"it was not sealed: {await ModeAsync(mount)}, {tree.Cache.Status}");
+        for (var end = DateTime.UtcNow + TimeSpan.FromSeconds(30); await ModeAsync(mount, path) != "passthrough"; await Task.Delay(20))
+            Assert.True(DateTime.UtcNow < end, $"it was not sealed: {await ModeAsync(mount, path)}, {tree.Cache.Status}");
     }
 
     /// <summary>Completes the file from inside, so that nobody has read it through the mount.</summary>
-    private static async Task SealAsync(TreeUnderTest tree, Mounted mount)
+    private static async Task SealAsync(TreeUnderTest tree, Mounted mount, string path = Weights)
     {
-        var found = await tree.Tree.ResolveAsync(Weights, followLast: true, CancellationToken.None);
-        using (var handle = tree.Tree.Open(Assert.IsType<FileNode>(found.Value)))
+        var found = await tree.Tree.ResolveAsync(path, followLast: true, CancellationToken.None);
+        using (var handle = tree.Tree.Open(Assert.IsAssignableFrom<ContentNode>(found.Value)))
             Assert.True((await handle.CompleteAsync(CancellationToken.None)).IsOk);
-        await UntilSealedAsync(tree, mount);
+        await UntilSealedAsync(tree, mount, path);
     }
 
-    private static async Task<string> DigestAsync(Mounted mount) => (await mount.RunAsync($"sha256sum {Weights}")).Split(' ')[0];
+    private static async Task<string> DigestAsync(Mounted mount, string path = Weights) => (await mount.RunAsync($"sha256sum {path}")).Split(' ')[0];
 
-    private static Task<string> ModeAsync(Mounted mount) => mount.RunAsync($"getfattr --only-values -n user.modelfs.mode {Weights}");
+    private static Task<string> ModeAsync(Mounted mount, string path = Weights) => mount.RunAsync($"getfattr --only-values -n user.modelfs.mode {path}");
 
     private static async Task<string> PythonAsync(Mounted mount, string program, params string[] arguments)
     {
@@ -187,10 +190,13 @@ public sealed class PassthroughTests
     private static string DigestOf(TreeUnderTest tree) =>
         Convert.ToHexStringLower(SHA256.HashData(tree.Registry.Models["bert"].Versions["1"].Files["weights"].Bytes));
 
-    private static Task<TreeUnderTest> StartAsync() => TreeUnderTest.StartAsync(registry =>
+    private static Task<TreeUnderTest> StartAsync()
     {
         var bytes = new byte[Size];
         new Random(7).NextBytes(bytes);
-        registry.Add("bert").With(1, ("MLmodel", "one")).Versions["1"].Files["weights"] = new TestFile(bytes);
-    });
+        var files = new MemoryFiles();
+        files.Put("dir/weights", bytes, "\"1\"");
+        return TreeUnderTest.StartAsync(
+            registry => registry.Add("bert").With(1, ("MLmodel", "one")).Versions["1"].Files["weights"] = new TestFile(bytes), files: files);
+    }
 }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using ModelFs.Cache;
 using ModelFs.Fuse;
+using ModelFs.Vfs.Nodes;
 
 namespace ModelFs.Vfs.Files;
 
@@ -68,6 +69,19 @@ internal sealed class Passthrough(BlockCache cache, TimeProvider time, ILogger l
             return new(Served);
         files.EndUse(file);
         return new(Errno.ESTALE);
+    }
+
+    /// <summary>The node id of a file for whoever opens it next: once it is sealed, one under which nobody reads it through us.</summary>
+    public NodeId IdForNextOpen(OpenFiles files, uint ordinal, int index, ObjectKey key)
+    {
+        var generation = 0;
+        if (obstacle is null && cache.IsSealed(key))
+        {
+            for (generation = 1; generation < NodeId.LastGeneration && files.IsServed(NodeId.Of(ordinal, index, generation).Value);)
+                generation++;
+        }
+
+        return NodeId.Of(ordinal, index, generation);
     }
 
     /// <summary>Nobody has the file open any more.</summary>

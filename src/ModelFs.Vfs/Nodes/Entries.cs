@@ -119,7 +119,7 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files, Pa
     public bool TryMake(KeptRegistry registry, ManifestTree content, int index, out FuseEntry entry)
     {
         entry = default;
-        var id = content.IsDirectory(index) ? NodeId.Of(content.Ordinal, index) : IdOfFile(registry, content, index);
+        var id = content.IsDirectory(index) ? NodeId.Of(content.Ordinal, index) : passthrough.IdForNextOpen(files, content.Ordinal, index, content.KeyOf(registry.Name, index));
         if (!TryGetAttributes(content, id, out var attributes))
             return false;
         entry = new FuseEntry(id.Value, attributes, options.ImmutableTtl, options.ImmutableTtl);
@@ -160,19 +160,6 @@ internal sealed class Entries(ModelTree tree, Places places, OpenFiles files, Pa
         var created = content.Manifest.Version.Created;
         attributes = content.IsDirectory(id.Index) ? NodeAttributes.Directory(id, created) : NodeAttributes.File(id, size, created);
         return true;
-    }
-
-    /// <summary>The node id for the next open: once the file is sealed, one under which nobody reads it through us.</summary>
-    private NodeId IdOfFile(KeptRegistry registry, ManifestTree content, int index)
-    {
-        var generation = 0;
-        if (passthrough.Obstacle is null && tree.Cache.IsSealed(content.KeyOf(registry.Name, index)))
-        {
-            for (generation = 1; generation < NodeId.LastGeneration && files.IsServed(NodeId.Of(content.Ordinal, index, generation).Value);)
-                generation++;
-        }
-
-        return NodeId.Of(content.Ordinal, index, generation);
     }
 
     private async ValueTask<FuseResult<FuseEntry>> LookupRegistryAsync(byte[] name)

@@ -1,4 +1,5 @@
 using System.Text;
+using ModelFs.Cache;
 using ModelFs.Registries;
 using ModelFs.Vfs.Listings;
 
@@ -7,12 +8,23 @@ namespace ModelFs.Vfs.Trees;
 /// <summary>What is at a path of a tree, as it was found; one object for as long as it is the same.</summary>
 internal sealed class KeptEntry(TreeEntry found)
 {
+    private uint ordinal;
+
     public TreeEntry Found { get; } = found;
 
     public TreeFile? File => Found.File;
 
     /// <summary>What its node id is made of; 0 until the kernel needs one.</summary>
-    public uint Ordinal { get; set; }
+    public uint Ordinal => Volatile.Read(ref ordinal);
+
+    /// <summary>The object of the cache that holds a file's content; there once it has an ordinal. Worked out once: a lookup asks.</summary>
+    public ObjectKey Key { get; private set; }
+
+    public void Number(uint number, ObjectKey key)
+    {
+        Key = key;
+        Volatile.Write(ref ordinal, number);
+    }
 }
 
 /// <summary>A name in a directory of a tree. It has no node id of its own: listing a million files numbers none.</summary>

@@ -1,6 +1,7 @@
 using ModelFs.Cache;
 using ModelFs.Fuse;
 using ModelFs.Registries;
+using ModelFs.Vfs.Content;
 using ModelFs.Vfs.Files;
 using ModelFs.Vfs.Freshness;
 using ModelFs.Vfs.Nodes;
@@ -8,7 +9,7 @@ using ModelFs.Vfs.Nodes;
 namespace ModelFs.Vfs.Trees;
 
 /// <summary>Names in trees of files to nodes. A node never changes; the name that led to it is believed for a while only.</summary>
-internal sealed class TreeEntries(ModelTree tree, Places places, OpenFiles files)
+internal sealed class TreeEntries(ModelTree tree, Places places, OpenFiles files, Passthrough passthrough)
 {
     public async ValueTask<FuseResult<FuseEntry>> LookupAsync(Place parent, byte[] name, CancellationToken cancellation)
     {
@@ -18,13 +19,13 @@ internal sealed class TreeEntries(ModelTree tree, Places places, OpenFiles files
         if (answer.Value is not { } entry)
             return answer.Error!.Kind == RegistryErrorKind.NotFound ? FuseEntry.Absent(answer.Ttl) : Errnos.Of(answer.Error);
         if (entry.Ordinal == 0)
-            entry.Ordinal = (await places.IdOfAsync(TreeKeys.Of(parent.Tree.Name, entry.Found)).ConfigureAwait(false)).Ordinal;
+            entry.Number((await places.IdOfAsync(TreeKeys.Of(parent.Tree.Name, entry.Found)).ConfigureAwait(false)).Ordinal, KeyOf(parent.Tree, entry));
         if (TryMake(answer, out var made))
             return made;
 
         var id = NodeId.Of(entry.Ordinal);
         var size = await LearnSizeAsync(new Place(id, TreeKeys.Of(parent.Tree.Name, entry.Found), null, null) { Tree = parent.Tree }, cancellation).ConfigureAwait(false);
-        return size.IsOk ? Make(id, NodeAttributes.File(id, size.Value, TimeOf(entry.File!)), answer.Ttl) : size.Error;
+        return size.IsOk ? MakeFile(entry, size.Value, answer.Ttl) : size.Error;
     }
 
     /// <summary>The entry of a name that has a number, unless its size is not known.</summary>
@@ -37,7 +38,7 @@ internal sealed class TreeEntries(ModelTree tree, Places places, OpenFiles files
         if (entry.File is null)
             made = Make(id, NodeAttributes.Directory(id, NodeAttributes.NoTime), answer.Ttl);
         else if (entry.File.Size is { } size)
-            made = Make(id, NodeAttributes.File(id, size, TimeOf(entry.File)), answer.Ttl);
+            made = MakeFile(entry, size, answer.Ttl);
         return made.NodeId != 0;
     }
 
@@ -51,6 +52,15 @@ internal sealed class TreeEntries(ModelTree tree, Places places, OpenFiles files
     }
 
     public ObjectHandle OpenObject(Place file) => tree.Open(file.Tree!, TreeKeys.FileOf(file.Key));
+
+    private static ObjectKey KeyOf(KeptTree tree, KeptEntry entry) =>
+        entry.File is { } file ? ObjectIdentity.Describe(tree.Name, tree.Tree.Description, file).Key : default;
+
+    private FuseEntry MakeFile(KeptEntry entry, long size, TimeSpan ttl)
+    {
+        var id = passthrough.IdForNextOpen(files, entry.Ordinal, 0, entry.Key);
+        return Make(id, NodeAttributes.File(id, size, TimeOf(entry.File!)), ttl);
+    }
 
     private FuseEntry Make(NodeId id, FuseAttributes attributes, TimeSpan ttl) => new(id.Value, attributes, ttl, tree.Options.ImmutableTtl);
 
