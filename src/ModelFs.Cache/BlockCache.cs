@@ -190,7 +190,13 @@ public sealed class BlockCache : IAsyncDisposable
     {
         resources.Catalog.Touch(target.Key, target.LastUse, target.Account);
         lock (gate)
-            target.Handles--;
+        {
+            if (--target.Handles > 0)
+                return;
+        }
+
+        resources.Health.MayHaveRoom();
+        target.Account.Health.MayHaveRoom();
     }
 
     /// <summary>An object as it is loaded, held open until <see cref="Close"/>; null when it is not loaded.</summary>
@@ -322,7 +328,7 @@ public sealed class BlockCache : IAsyncDisposable
             Metadata.Dispose();
             Ordinals.Dispose();
             foreach (var item in Loaded())
-                item.Unload();
+                item.Close();
             resources.Epoch.End();
         }
         finally

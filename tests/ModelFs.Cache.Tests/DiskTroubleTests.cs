@@ -173,6 +173,111 @@ public sealed class DiskTroubleTests
         Assert.Equal(default, await test.Cache.GetStateAsync(TestContent.KeyOf("a")));
     }
 
+    [Fact]
+    public async Task A_block_that_is_written_anew_while_the_disk_syncs_is_confirmed_by_the_next_sync_only()
+    {
+        using ManualResetEventSlim syncing = new(), first = new(), second = new();
+        int syncs = 0;
+        var disk = new FaultyDisk
+        {
+            OnSync = () =>
+            {
+                bool isFirst = Interlocked.Increment(ref syncs) == 1;
+                syncing.Set();
+                (isFirst ? first : second).Wait();
+            },
+        };
+        await using var test = new TestCache { OpenFile = disk.Open };
+        await test.ReopenAsync();
+        byte[] content = TestContent.Make("a", 10 * Block);
+        using var handle = test.Open("a", content, new TestSource(content));
+        using var release = new Release(first, second);
+        await handle.ExpectAsync(content, 3 * Block, Block);
+        await HandleReads.UntilAsync(() => syncing.IsSet, "a sync begins");
+        var loaded = test.Cache.TryHold(TestContent.KeyOf("a"))!;
+        loaded.Disk.Drop(3);
+        await handle.ExpectAsync(content, 3 * Block, Block);
+        await HandleReads.UntilAsync(() => loaded.Snapshot().Present[3], "it is written again");
+        first.Set();
+        await HandleReads.UntilAsync(() => Volatile.Read(ref syncs) == 2, "there is something left to sync");
+
+        // What is not confirmed is compared at each read.
+        using (var file = File.OpenHandle(test.ObjectPath("a"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+            RandomAccess.Write(file, new byte[Block], 3 * Block);
+        await handle.ExpectAsync(content, 3 * Block, Block);
+        second.Set();
+        test.Cache.Close(loaded);
+    }
+
+    [Fact]
+    public async Task A_file_is_not_sealed_while_one_of_its_blocks_waits_for_the_disk()
+    {
+        using ManualResetEventSlim syncing = new(), first = new(), second = new();
+        int syncs = 0;
+        var disk = new FaultyDisk();
+        await using var test = new TestCache { OpenFile = disk.Open };
+        await test.ReopenAsync();
+        byte[] content = TestContent.Make("a", 4 * Block);
+        disk.OnSync = () =>
+        {
+            bool isFirst = Interlocked.Increment(ref syncs) == 1;
+            syncing.Set();
+            (isFirst ? first : second).Wait();
+        };
+        using var handle = test.Open("a", content, new TestSource(content), withDigest: false);
+        using var release = new Release(first, second);
+        var complete = handle.CompleteAsync(CancellationToken.None).AsTask();
+        await HandleReads.UntilAsync(() => syncing.IsSet && handle.State.CachedBytes == content.Length, "all is written");
+        var loaded = test.Cache.TryHold(TestContent.KeyOf("a"))!;
+        loaded.Disk.Drop(2);
+        await handle.ExpectAsync(content, 2 * Block, Block);
+        await HandleReads.UntilAsync(() => handle.State.CachedBytes == content.Length, "it is written again");
+        first.Set();
+        await HandleReads.UntilAsync(() => Volatile.Read(ref syncs) == 2, "there is something left to sync");
+        Assert.False(File.Exists(test.ObjectPath("a") + ".seal"));
+        Assert.False(handle.State.Sealed);
+        second.Set();
+        Assert.True((await complete.WaitAsync(TestCache.Patience)).IsOk);
+        Assert.True(File.Exists(test.ObjectPath("a") + ".seal"));
+        test.Cache.Close(loaded);
+    }
+
+    [Fact]
+    public async Task A_block_that_is_written_while_a_sync_fails_is_not_taken_for_stored()
+    {
+        using ManualResetEventSlim syncing = new(), end = new();
+        var disk = new FaultyDisk
+        {
+            OnSync = () =>
+            {
+                syncing.Set();
+                end.Wait();
+            },
+        };
+        await using var test = new TestCache { OpenFile = disk.Open };
+        await test.ReopenAsync();
+        byte[] content = TestContent.Make("a", 10 * Block);
+        using var handle = test.Open("a", content, new TestSource(content));
+        using var release = new Release(end);
+        await handle.ExpectAsync(content, 3 * Block, Block);
+        await HandleReads.UntilAsync(() => syncing.IsSet, "a sync begins");
+        await handle.ExpectAsync(content, 5 * Block, Block);
+        var loaded = test.Cache.TryHold(TestContent.KeyOf("a"))!;
+        await HandleReads.UntilAsync(() => loaded.Snapshot().Present[5], "another block is written");
+        disk.SyncErrno = 5;
+        end.Set();
+        await HandleReads.UntilAsync(() => test.Cache.Status.Fault is not null, "the sync fails");
+        await HandleReads.UntilAsync(() => handle.State.CachedBytes == 0, "all are dropped");
+        await handle.ExpectAsync(content, 3 * Block, 3 * Block);
+        test.Cache.Close(loaded);
+    }
+
+    /// <summary>Lets go, however the test ends, what would keep the cache from closing.</summary>
+    private sealed record Release(params ManualResetEventSlim[] Events) : IDisposable
+    {
+        public void Dispose() => Array.ForEach(Events, e => e.Set());
+    }
+
     /// <summary>A small filesystem of our own. Mounting needs root, and without it the test fails.</summary>
     private sealed class Tmpfs : IDisposable
     {

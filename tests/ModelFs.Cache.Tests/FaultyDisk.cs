@@ -11,6 +11,9 @@ internal sealed class FaultyDisk
     /// <summary>Called before each read; throws or waits.</summary>
     public Action? OnRead { get; set; }
 
+    /// <summary>Called before each sync; waits.</summary>
+    public Action? OnSync { get; set; }
+
     public int SyncErrno { get; set; }
 
     public IObjectFile? Open(string path, bool create) => ObjectFile.Open(path, create) is { } file ? new FaultyFile(this, file) : null;
@@ -38,7 +41,11 @@ internal sealed class FaultyDisk
         // A page cache that is always cold: every read goes to the disk.
         public bool TryReadCached(Span<byte> destination, long offset) => false;
 
-        public int Sync() => disk.SyncErrno != 0 ? disk.SyncErrno : file.Sync();
+        public int Sync()
+        {
+            disk.OnSync?.Invoke();
+            return disk.SyncErrno != 0 ? disk.SyncErrno : file.Sync();
+        }
 
         public FileStamp Stamp() => file.Stamp();
 

@@ -71,6 +71,38 @@ public sealed class LimitTests
         Assert.Empty(unused.Requests);
     }
 
+    [Fact]
+    public async Task While_nothing_may_go_room_is_asked_for_ever_more_rarely_until_something_is_closed()
+    {
+        await using var test = new TestCache();
+        var time = new StoppedTime();
+        var health = new Space.StoreHealth(test, time);
+        int[] attempts = [AttemptsIn(10), 0, 0];
+        health.MayHaveRoom();
+        attempts[1] = AttemptsIn(1);
+        health.Succeeded(health.TryBegin() ?? time.GetTimestamp());
+        attempts[2] = AttemptsIn(1);
+
+        // 0, 100, 300, 700, 1500, 3100 ms, and then every two seconds; anew from 100 ms, and from 0.
+        Assert.Equal([9, 3, 4], attempts);
+        Assert.Equal(2, test.Lines.Count(line => line.Contains("StoringStopped", StringComparison.Ordinal)));
+
+        int AttemptsIn(int seconds)
+        {
+            int made = 0;
+            for (int i = 0; i < seconds * 100; i++)
+            {
+                time.Now += TimeSpan.FromMilliseconds(10);
+                if (health.TryBegin() is null)
+                    continue;
+                made++;
+                health.Full("nothing may go");
+            }
+
+            return made;
+        }
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -165,6 +197,16 @@ public sealed class LimitTests
         await using var logs = new TestCache();
         var e = await Assert.ThrowsAsync<ArgumentException>(() => BlockCache.OpenAsync(options, logs, TimeProvider.System));
         Assert.Contains(name, e.Message);
+    }
+
+    /// <summary>A clock that a test turns by hand.</summary>
+    private sealed class StoppedTime : TimeProvider
+    {
+        public TimeSpan Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now.Ticks;
     }
 
     private static long AllocatedBytes(string root) => Space.Survey.AllocatedBytes(root);

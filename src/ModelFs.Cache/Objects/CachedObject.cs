@@ -277,13 +277,22 @@ internal sealed class CachedObject
         return new ObjectRecord(map.Size, Generation, (uint)(LastUse / 60_000), flags);
     }
 
-    /// <summary>Says beside the file that all of it is right, as it is now.</summary>
+    /// <summary>Says beside the file that all of it is right, as it is now. False when a block was dropped meanwhile, or is not confirmed by the disk yet.</summary>
     /// <exception cref="IOException">The disk fails or is full.</exception>
-    public void WriteSidecar()
+    public bool TryWriteSidecar()
     {
         string path = Resources.Paths.Of(Key);
-        new Sidecar(Key, map.Size, Descriptor.Sha256, map.Checksums(), Disk.Untouched, Resources.Epoch.Value).Write(path);
+        ulong[] checksums;
+        lock (gate)
+        {
+            if (!map.IsComplete || Disk.IsDirty)
+                return false;
+            checksums = map.Checksums();
+        }
+
+        new Sidecar(Key, map.Size, Descriptor.Sha256, checksums, Disk.Untouched, Resources.Epoch.Value).Write(path);
         Resources.Catalog.Set(Key, new Catalog.Entry(Disk.File!.Stamp().Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), LastUse, Generation, true, Account));
+        return true;
     }
 
     /// <summary>The file for the kernel to read, or null when that may not be: then what can be done about it is begun. For a thread that may block.</summary>
@@ -322,9 +331,9 @@ internal sealed class CachedObject
     }
 
     /// <summary>Called by the sealer at its end.</summary>
-    public void SealEnded(int errno, bool mismatch)
+    public void SealEnded(int errno, bool isSealed, bool mismatch)
     {
-        sealing.Ended(errno, mismatch);
+        sealing.Ended(errno, isSealed, mismatch);
         Signal();
     }
 
@@ -333,6 +342,12 @@ internal sealed class CachedObject
         // Whoever removes the object next must not find it in the index again.
         lock (indexing)
             isUnloaded = true;
+        Close();
+    }
+
+    /// <summary>Gives back what it holds, at the end of the process: it waits for no disk.</summary>
+    public void Close()
+    {
         plan.Clear();
         Disk.Dispose();
         sealing.Dispose();

@@ -12,7 +12,9 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
 
     private readonly Lock opening = new();
     private readonly Lock writing = new();
-    private readonly List<int> unindexed = [];
+    private List<int> unindexed = [];
+    private List<int> syncing = [];
+    private int syncFailures;
     private volatile IObjectFile? file;
     private FileStamp? stamp;
 
@@ -31,8 +33,8 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
 
     private CacheResources Resources => owner.Resources;
 
-    /// <summary>[locked] Blocks on disk of which the index has not heard.</summary>
-    public bool IsDirty => unindexed.Count > 0;
+    /// <summary>[locked] Blocks are on disk that the disk has not confirmed, and of which the index has not heard.</summary>
+    public bool IsDirty => unindexed.Count + syncing.Count > 0;
 
     /// <exception cref="IOException">The disk fails.</exception>
     public IObjectFile? Open(bool create)
@@ -52,6 +54,9 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         if (!Resources.Space.Admit(data.Length, owner.Account, Resources.Health))
             return false;
 
+        int failures;
+        lock (gate)
+            failures = syncFailures;
         try
         {
             var opened = Open(create: true)!;
@@ -71,6 +76,9 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         Resources.Catalog.Add(owner.Key, owner.Generation, (data.Length + 4095) & ~4095, Resources.Now, owner.Account);
         lock (gate)
         {
+            // The sync that failed meanwhile has taken an error out of the kernel that may be this write's, and no later one tells it again.
+            if (failures != syncFailures)
+                return false;
             map.Set(block.Number, BlockState.Written, checksum);
             unindexed.Add(block.Number);
         }
@@ -195,35 +203,54 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         owner.Dropped(block);
     }
 
-    /// <summary>Brings written blocks to the disk; only then may the index speak of them.</summary>
+    /// <summary>Brings written blocks to the disk; only then may the index speak of them. One call at a time.</summary>
+    /// <remarks>A block that is dropped and written again while the disk syncs waits for the next sync: this one began before its write.</remarks>
     /// <returns>The blocks that are new to the index.</returns>
     public List<(int Number, ulong Checksum)> Flush()
     {
-        List<int> numbers;
         lock (gate)
         {
             if (unindexed.Count == 0 || map.Size < 0)
                 return [];
-            numbers = [.. unindexed];
+            (syncing, unindexed) = (unindexed, []);
         }
 
         int errno = file?.Sync() ?? 0;
         if (errno != 0)
         {
-            // After a failed fsync nobody knows what is on the disk, and the next one would lie.
-            Resources.Health.Failed($"fdatasync: errno {errno}");
-            foreach (int number in numbers)
-                Drop(number);
+            SyncFailed(errno);
             return [];
         }
 
         lock (gate)
         {
-            unindexed.RemoveAll(numbers.Contains);
-            foreach (int number in numbers.Where(n => map[n] == BlockState.Written))
-                map.Set(number, BlockState.Verified, map.ChecksumOf(number));
-            return [.. numbers.Where(n => map[n] != BlockState.Missing).Select(n => (n, map.ChecksumOf(n)))];
+            var later = unindexed.ToHashSet();
+            var confirmed = syncing.Where(n => map[n] != BlockState.Missing && !later.Contains(n)).Select(n => (n, map.ChecksumOf(n))).ToList();
+            foreach (var (number, checksum) in confirmed)
+            {
+                if (map[number] == BlockState.Written)
+                    map.Set(number, BlockState.Verified, checksum);
+            }
+
+            syncing = [];
+            return confirmed;
         }
+    }
+
+    /// <summary>After a failed fsync nobody knows what is on the disk, and the next one would lie: whatever it may have been about is dropped.</summary>
+    private void SyncFailed(int errno)
+    {
+        Resources.Health.Failed($"fdatasync: errno {errno}");
+        List<int> lost;
+        lock (gate)
+        {
+            syncFailures++;
+            lost = [.. syncing, .. unindexed];
+            syncing = [];
+        }
+
+        foreach (int number in lost)
+            Drop(number);
     }
 
     public void Dispose()

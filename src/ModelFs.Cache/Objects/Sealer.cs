@@ -9,11 +9,11 @@ internal sealed class Sealer(CachedObject owner, BlockMap map, PrefixHash? hash)
 
     public void Run()
     {
-        bool mismatch = false;
+        bool isSealed = false, mismatch = false;
         int errno;
         try
         {
-            errno = Seal(ref mismatch);
+            errno = Seal(out isSealed, ref mismatch);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -27,13 +27,14 @@ internal sealed class Sealer(CachedObject owner, BlockMap map, PrefixHash? hash)
             errno = Linux.EIO;
         }
 
-        owner.SealEnded(errno, mismatch);
+        owner.SealEnded(errno, isSealed, mismatch);
         if (errno == 0 && owner.IsSealed)
             _ = Resources.Index.PutAsync(owner.Key, owner.Record(), []);
     }
 
-    private int Seal(ref bool mismatch)
+    private int Seal(out bool isSealed, ref bool mismatch)
     {
+        isSealed = false;
         // The sidecar is a promise: what it speaks of is on the disk first.
         owner.Index(TimeSpan.Zero);
         owner.Disk.DistrustIfTouched();
@@ -61,9 +62,9 @@ internal sealed class Sealer(CachedObject owner, BlockMap map, PrefixHash? hash)
             }
         }
 
-        if (map.Size > 0)
-            owner.WriteSidecar();
-        Log.Sealed(Resources.Log, owner.Name, map.Size);
+        isSealed = map.Size == 0 || owner.TryWriteSidecar();
+        if (isSealed)
+            Log.Sealed(Resources.Log, owner.Name, map.Size);
         return 0;
     }
 

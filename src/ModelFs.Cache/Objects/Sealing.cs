@@ -93,19 +93,23 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
     }
 
     /// <summary>Called by the sealer at its end.</summary>
-    public void Ended(int errno, bool mismatch)
+    /// <param name="hasSidecar">It is sealed on the disk.</param>
+    public void Ended(int errno, bool hasSidecar, bool mismatch)
     {
         TaskCompletionSource<int>? waiting;
+        bool complete;
         lock (gate)
         {
             // In this order: whoever sees that it is sealed may ask at once whether the kernel can read it.
-            bool complete = errno == 0 && map.IsComplete;
+            complete = hasSidecar && map.IsComplete;
             isVouched = complete && IsUntouched;
             isSealed = complete;
             isQuarantined |= mismatch;
             (waiting, running) = (running, null);
         }
 
+        if (hasSidecar && !complete)
+            Unseal();
         waiting?.SetResult(errno);
     }
 
@@ -120,8 +124,12 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
         }
 
         hash?.Reset();
-        if (!wasSealed)
-            return;
+        if (wasSealed)
+            Unseal();
+    }
+
+    private void Unseal()
+    {
         owner.Resources.Catalog.Unseal(owner.Key);
         DurableFile.TryDelete(Sidecar.PathOf(owner.Resources.Paths.Of(owner.Key)), owner.Resources.Log);
         _ = owner.Resources.Index.PutAsync(owner.Key, owner.Record(), []);

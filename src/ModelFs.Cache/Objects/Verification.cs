@@ -40,14 +40,13 @@ internal sealed class Verification(CachedObject owner, BlockMap map) : IWork
             return false;
         try
         {
-            owner.WriteSidecar();
+            return owner.TryWriteSidecar();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // It is right all the same; the next start has to look again.
             Log.SealFailed(owner.Resources.Log, owner.Name, e.Message);
+            return true;
         }
-
-        return true;
     }
 }

@@ -8,13 +8,14 @@ internal sealed class StoreHealth(ILogger log, TimeProvider time)
     /// <summary>Long enough not to hammer a disk that is ill, short enough that a healed one is used at once.</summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(2);
 
-    /// <summary>A limit that is reached costs no more than a look at the catalog, and the next object that is closed makes room.</summary>
+    /// <summary>The next object that is closed makes room. Until one is, each attempt waits twice as long, up to <see cref="RetryAfter"/>: it looks through the whole catalog, and closes what others keep open for their next use.</summary>
     private static readonly TimeSpan RetryFullAfter = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock gate = new();
     private string? fault;
     private long failedAt;
     private TimeSpan retryAfter;
+    private bool isFull;
     private bool final;
 
     public string? Fault => Volatile.Read(ref fault);
@@ -32,7 +33,19 @@ internal sealed class StoreHealth(ILogger log, TimeProvider time)
     public void Failed(string reason) => Fail(reason, RetryAfter, forGood: false);
 
     /// <summary>A limit is reached and nothing may go.</summary>
-    public void Full(string reason) => Fail(reason, RetryFullAfter, forGood: false);
+    public void Full(string reason) => Fail(reason, null, forGood: false);
+
+    /// <summary>Something was closed: a limit that was reached may not be any more.</summary>
+    public void MayHaveRoom()
+    {
+        if (Fault is null)
+            return;
+        lock (gate)
+        {
+            if (isFull)
+                retryAfter = RetryFullAfter;
+        }
+    }
 
     /// <summary>Until the process ends: the directory is somebody else's now.</summary>
     public void FailedForGood(string reason) => Fail(reason, RetryAfter, forGood: true);
@@ -52,14 +65,16 @@ internal sealed class StoreHealth(ILogger log, TimeProvider time)
         Log.StoringResumed(log);
     }
 
-    private void Fail(string reason, TimeSpan wait, bool forGood)
+    /// <param name="wait">Null: a limit.</param>
+    private void Fail(string reason, TimeSpan? wait, bool forGood)
     {
         lock (gate)
         {
             bool isNew = fault is null;
+            retryAfter = wait ?? (isNew || !isFull ? RetryFullAfter : TimeSpan.FromTicks(Math.Min(2 * retryAfter.Ticks, RetryAfter.Ticks)));
+            isFull = wait is null;
             fault = reason;
             failedAt = time.GetTimestamp();
-            retryAfter = wait;
             final |= forGood;
             if (!isNew)
                 return;
