@@ -26,12 +26,11 @@ public sealed class BlockCache : IAsyncDisposable
         this.resources = resources;
         this.directoryLock = directoryLock;
         IndexBlocksDirectory = IndexDirectory.BlocksOf(indexDirectory);
+        MetadataDirectory = Path.Combine(indexDirectory, "meta");
         resources.Space.Claim = key => TryReserve(key, o => o.IsIdle);
         resources.Space.Released = EndEviction;
         resources.Space.Open = OpenKeys;
-        string metadata = Path.Combine(indexDirectory, "meta");
-        resources.Space.AddMetadataBytes(Survey.AllocatedBytes(metadata));
-        Metadata = new MetadataStore(metadata, resources.Space.AddMetadataBytes, resources.Log);
+        Metadata = new MetadataStore(MetadataDirectory, resources.Space.AddMetadataBytes, resources.Log);
         Ordinals = OrdinalTable.Open(Path.Combine(indexDirectory, "ordinals"), resources.Log);
         resources.Space.Refresh();
         upkeep = new Upkeep(this, resources, directoryLock);
@@ -81,6 +80,8 @@ public sealed class BlockCache : IAsyncDisposable
     internal Task Surveyed => upkeep.Surveyed;
 
     internal string IndexBlocksDirectory { get; }
+
+    internal string MetadataDirectory { get; }
 
     internal CacheResources Resources => resources;
 
@@ -269,8 +270,10 @@ public sealed class BlockCache : IAsyncDisposable
         PrivateDirectory.Create(options.Directory);
         PrivateDirectory.Create(indexDirectory);
         var directoryLock = DirectoryLock.Acquire(options.Directory, indexDirectory, time);
+        BlockIndex? index = null;
         try
         {
+            index = BlockIndex.Open(indexDirectory, options.MaxBytes, log);
             var paths = new ObjectPaths(options.Directory);
             var (catalog, accounts) = (new Catalog(), new Accounts(options.Limits, log, time));
             var metrics = new Metrics(accounts);
@@ -282,7 +285,7 @@ public sealed class BlockCache : IAsyncDisposable
                 OpenFile = openFile,
                 Epoch = Epoch.Begin(options.Directory),
                 PassthroughObstacle = Filesystem.Obstacle(options.Directory),
-                Index = IndexDirectory.Open(indexDirectory, options.MaxBytes, log),
+                Index = index,
                 Health = new StoreHealth(log, time),
                 Space = new DiskSpace(options, catalog, accounts, pins, paths, metrics, time, log),
                 Catalog = catalog,
@@ -298,10 +301,14 @@ public sealed class BlockCache : IAsyncDisposable
         }
         catch
         {
-            directoryLock.Dispose();
+            ReleaseAfter(index?.DisposeAsync().AsTask() ?? Task.CompletedTask, directoryLock);
             throw;
         }
     }
+
+    /// <summary>While a slow disk still takes what the index writes, nobody else may open it: two processes would corrupt it.</summary>
+    private static void ReleaseAfter(Task indexClosed, DirectoryLock directoryLock) =>
+        indexClosed.ContinueWith(_ => directoryLock.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     private void EndEviction(ObjectKey key)
     {
@@ -333,8 +340,7 @@ public sealed class BlockCache : IAsyncDisposable
         }
         finally
         {
-            // While a slow disk still takes what the index writes, nobody else may open it: two processes would corrupt it.
-            indexClosed.ContinueWith(_ => directoryLock.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            ReleaseAfter(indexClosed, directoryLock);
         }
     }
 }

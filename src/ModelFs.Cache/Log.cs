@@ -64,6 +64,9 @@ internal static partial class Log
     [LoggerMessage(20, LogLevel.Warning, "{Path} is damaged: nothing is pinned any more but what the configuration pins.")]
     public static partial void PinsDamaged(ILogger log, string path);
 
+    [LoggerMessage(22, LogLevel.Error, "There is no index, and none could be begun: {Reason}. What is not complete when this daemon ends is fetched again.")]
+    public static partial void IndexUnusable(ILogger log, string reason);
+
     [LoggerMessage(17, LogLevel.Error, "The cache met what it did not expect while {Doing}.")]
     public static partial void Unexpected(ILogger log, Exception exception, string doing);
 }

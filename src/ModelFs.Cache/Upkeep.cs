@@ -88,6 +88,7 @@ internal sealed class Upkeep : IDisposable
     {
         resources.Space.Refresh();
         resources.Space.SetIndexBytes(IndexBytes());
+        resources.Space.AddMetadataBytes(Survey.AllocatedBytes(cache.MetadataDirectory));
         var owners = new Dictionary<ObjectKey, Account>();
         resources.Labels.Load(label => owners[label.Key] = resources.Accounts.Of(label.Owner));
         Survey.Run(resources, owners, key => cache.TryReserve(key, static _ => false), cache.EndReservation);
@@ -140,7 +141,7 @@ internal sealed class Upkeep : IDisposable
     private void CheckpointIndex()
     {
         Func<ObjectKey, uint?>? generations = isSurveyed ? resources.Catalog.GenerationOf : null;
-        resources.Index.CheckpointAsync(generations, resources.Catalog.LiveRecords).GetAwaiter().GetResult();
+        resources.Index.Checkpoint(generations, resources.Catalog.LiveRecords);
         lastCheckpoint = resources.Time.GetTimestamp();
     }
 

@@ -106,7 +106,7 @@ public sealed class DamageTests
         await test.CloseAsync();
         string manifest = Path.Combine(test.IndexDirectory, "blocks", "manifest");
         byte[] bytes = File.ReadAllBytes(manifest);
-        bytes[6] = 2;
+        bytes[6]++;
         File.WriteAllBytes(manifest, bytes);
         await test.ReopenAsync();
         Assert.Contains(test.Lines, line => line.Contains("unknown version"));

@@ -6,6 +6,9 @@ namespace ModelFs.Cache.Tests;
 
 public sealed class IndexTests : IDisposable
 {
+    private const int Blocks = 100_000;
+    private const int LiveRecords = Blocks / IndexValue.Blocks + 1;
+
     private readonly string directory = Directory.CreateTempSubdirectory("modelfs-index-").FullName;
 
     public void Dispose() => Directory.Delete(directory, recursive: true);
@@ -35,7 +38,7 @@ public sealed class IndexTests : IDisposable
                         known.Blocks.Remove(number);
                         break;
                     case 2:
-                        Assert.True(await index.CheckpointAsync(null, 0));
+                        Assert.True(index.Checkpoint(null, 0));
                         break;
                     default:
                         var (record, blocks) = model.TryGetValue(key, out var old) ? old : (new ObjectRecord(100L * CacheOptions.BlockSize, (uint)random.Next(), 5, ObjectFlags.None), []);
@@ -48,7 +51,7 @@ public sealed class IndexTests : IDisposable
                 }
             }
 
-            Assert.True(await index.CheckpointAsync(null, 0));
+            Assert.True(index.Checkpoint(null, 0));
             await CompareAsync(index, model, $"seed {seed}, life {life}, at its end");
         }
     }
@@ -61,7 +64,7 @@ public sealed class IndexTests : IDisposable
         await using (var index = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance))
         {
             await index.PutAsync(first, record, [(0, 1)]);
-            Assert.True(await index.CheckpointAsync(null, 0));
+            Assert.True(index.Checkpoint(null, 0));
             await index.PutAsync(second, record, [(0, 2)]);
         }
 
@@ -75,23 +78,23 @@ public sealed class IndexTests : IDisposable
     {
         var dead = TestContent.KeyOf("dead");
         var live = TestContent.KeyOf("live");
-        var blocks = Enumerable.Range(0, 2000).Select(i => (i, (ulong)i * 7919)).ToList();
-        var record = new ObjectRecord(2000L * CacheOptions.BlockSize, 9, 1, ObjectFlags.Sealed);
+        var blocks = Enumerable.Range(0, Blocks).Select(i => (i, (ulong)i * 7919)).ToList();
+        var record = new ObjectRecord((long)Blocks * CacheOptions.BlockSize, 9, 1, ObjectFlags.Sealed);
         uint? Generation(ObjectKey key) => key == live ? 9 : null;
         await using (var index = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance))
         {
             await index.PutAsync(live, record, blocks);
-            for (uint generation = 0; generation < 200; generation++)
+            for (uint generation = 0; generation < 40; generation++)
             {
                 await index.PutAsync(dead, record with { Generation = generation }, blocks);
-                Assert.True(await index.CheckpointAsync(null, 2001));
+                Assert.True(index.Checkpoint(null, LiveRecords));
             }
 
             Assert.InRange(index.Bytes, 20L << 20, 60L << 20);
             for (int i = 0; i < 8; i++)
             {
                 await index.PutAsync(live, record, []);
-                Assert.True(await index.CheckpointAsync(Generation, 2001));
+                Assert.True(index.Checkpoint(Generation, LiveRecords));
             }
 
             Assert.InRange(index.Bytes, 1, 12L << 20);

@@ -8,11 +8,12 @@ namespace ModelFs.Benchmarks.Figures;
 internal sealed record FigureOptions
 {
     public const string Usage = """
-        figures [--only PART,…] [--rounds N] [--size SIZE] [--without TOOL,…] [--shared-machine] [--output FILE] [--readme]
+        figures [--only PART,…] [--rounds N] [--size SIZE] [--caches SIZE,…] [--without TOOL,…] [--shared-machine] [--output FILE] [--readme]
 
           --only            these parts alone
           --rounds          that count, after one that does not (default 5)
           --size            bytes of the largest model that is read whole (default 2GiB)
+          --caches          sizes of the caches whose index is measured (default 1TiB,5TiB)
           --without         leaves aria2c, rclone or fio out of the comparison
           --shared-machine  forgets the pages of its own files, not the machine's: for a machine on which others work
           --output          where the table goes (default benchmarks/results/DATE.md of the working directory; with --only, nowhere)
@@ -24,6 +25,8 @@ internal sealed record FigureOptions
     public int Rounds { get; init; } = 5;
 
     public long Size { get; init; } = 2L << 30;
+
+    public IReadOnlyList<long> Caches { get; init; } = [1L << 40, 5L << 40];
 
     public IReadOnlyList<Tool> Without { get; init; } = [];
 
@@ -67,6 +70,9 @@ internal sealed record FigureOptions
                 case "--size" when ByteSize.TryParse(value, out var size) && size >= 4 << 20:
                     options = options with { Size = size >> 20 << 20 };
                     break;
+                case "--caches":
+                    options = options with { Caches = [.. value.Split(',').Select(CacheSize)] };
+                    break;
                 case "--without":
                     options = options with { Without = [.. value.Split(',').Select(OptionalTool)] };
                     break;
@@ -80,6 +86,10 @@ internal sealed record FigureOptions
 
         return options with { Output = output ?? (only ? null : options.Output) };
     }
+
+    private static long CacheSize(string text) => ByteSize.TryParse(text, out var size) && size >= 1L << 30
+        ? size
+        : throw new BenchmarkException($"--caches {text}: a size of at least 1GiB is wanted");
 
     private static Tool OptionalTool(string name) => Tool.Optional.FirstOrDefault(tool => tool.Program == name)
         ?? throw new BenchmarkException($"--without {name}: there is {string.Join(", ", Tool.Optional.Select(tool => tool.Program))}");

@@ -18,6 +18,7 @@ internal sealed record Part(string Name, string Title, IReadOnlyList<Tool> Tools
         new("random", "Cold reads at random, 20 ms away", [Tool.Rclone], RandomReads.RunAsync),
         new("shards", "Eight processes map the same four cold files", [], Shards.RunAsync),
         new("memory", "The daemon's memory under 64 readers of 64 cold files", [], DaemonMemory.RunAsync),
+        new("index", "The index of a large cache", [], IndexScale.RunAsync),
         new("fio", "fio on a complete file", [Tool.Fio], FioShapes.RunAsync),
         new("code", "In memory, by BenchmarkDotNet in this process", [], Code.RunAsync),
     ];

@@ -71,30 +71,37 @@ internal sealed class IndexDevice : StorageDeviceBase
         callback(result);
     }
 
-    /// <summary>Writes what could not be written, and brings all to the disk. False when the disk still refuses.</summary>
+    /// <summary>Writes what could not be written, and brings all to the disk. False when the disk still refuses. Reads go on while the disk takes its time.</summary>
     public bool Sync()
     {
+        List<(int Segment, SafeFileHandle File)> written;
         lock (gate)
         {
             foreach (var (place, data) in unwritten.ToArray())
             {
                 var pinned = GCHandle.Alloc(data, GCHandleType.Pinned);
-                bool written = TryWrite(place.Segment, place.Offset, pinned.AddrOfPinnedObject(), (uint)data.Length);
+                bool isWritten = TryWrite(place.Segment, place.Offset, pinned.AddrOfPinnedObject(), (uint)data.Length);
                 pinned.Free();
-                if (!written)
+                if (!isWritten)
                     return false;
                 unwritten.Remove(place);
             }
 
-            foreach (int segment in unsynced.ToArray())
-            {
-                if (TryOpen(segment) is not { } fd || Linux.SyncData(fd) != 0)
-                    return false;
-                unsynced.Remove(segment);
-            }
-
-            return true;
+            written = [.. unsynced.Select(segment => (segment, files[segment]))];
+            unsynced.Clear();
         }
+
+        bool isDurable = true;
+        foreach (var (segment, file) in written)
+        {
+            if (Linux.SyncData((int)file.DangerousGetHandle()) == 0)
+                continue;
+            isDurable = false;
+            lock (gate)
+                unsynced.Add(segment);
+        }
+
+        return isDurable;
     }
 
     public void DeleteRemoved()
@@ -106,6 +113,8 @@ internal sealed class IndexDevice : StorageDeviceBase
                 if (files.Remove(segment, out var file))
                     file.Dispose();
                 unsynced.Remove(segment);
+                foreach (var place in unwritten.Keys.Where(place => place.Segment == segment).ToArray())
+                    unwritten.Remove(place);
                 File.Delete(SegmentPath(FileName, segment));
             }
 

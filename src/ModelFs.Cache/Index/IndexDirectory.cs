@@ -11,31 +11,46 @@ internal static class IndexDirectory
 
     public static string BlocksOf(string indexDirectory) => Path.Combine(indexDirectory, "blocks");
 
-    public static BlockIndex Open(string indexDirectory, long maxBytes, ILogger log)
+    /// <summary>Counts a start until <see cref="Open"/> has ended well: what kills the process in between counts as well.</summary>
+    /// <returns>How many failed before.</returns>
+    public static int CountStart(string indexDirectory)
     {
-        string blocks = BlocksOf(indexDirectory);
-        string starts = Path.Combine(indexDirectory, "starts");
-        int failed = ReadCount(starts);
-        if (failed >= FailedStartsAllowed)
-            PutAside(blocks, $"{failed} starts with it failed", log);
-
-        // Counted before, uncounted after: what kills the process in between counts as well.
-        File.WriteAllText(starts, (failed >= FailedStartsAllowed ? 1 : failed + 1).ToString(CultureInfo.InvariantCulture));
-        BlockIndex index;
+        string path = StartsOf(indexDirectory);
         try
         {
-            index = BlockIndex.Open(blocks, maxBytes, log);
+            int failed = File.Exists(path) && int.TryParse(File.ReadAllText(path), NumberStyles.None, CultureInfo.InvariantCulture, out int count) ? count : 0;
+            File.WriteAllText(path, (failed >= FailedStartsAllowed ? 1 : failed + 1).ToString(CultureInfo.InvariantCulture));
+            return failed;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A full disk is no reason not to start.
+            return 0;
+        }
+    }
+
+    public static IndexStore Open(string indexDirectory, int failedStarts, long maxBytes, ILogger log)
+    {
+        string blocks = BlocksOf(indexDirectory);
+        if (failedStarts >= FailedStartsAllowed)
+            PutAside(blocks, $"{failedStarts} starts with it failed", log);
+        IndexStore store;
+        try
+        {
+            store = IndexStore.Open(blocks, maxBytes);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             // FASTER's recovery throws what it likes, down to IndexOutOfRangeException.
             PutAside(blocks, e.Message, log);
-            index = BlockIndex.Open(blocks, maxBytes, log);
+            store = IndexStore.Open(blocks, maxBytes);
         }
 
-        File.Delete(starts);
-        return index;
+        File.Delete(StartsOf(indexDirectory));
+        return store;
     }
+
+    private static string StartsOf(string indexDirectory) => Path.Combine(indexDirectory, "starts");
 
     /// <summary>Keeps the last bad index for whoever wants to know what happened, and no more than that one.</summary>
     private static void PutAside(string blocks, string reason, ILogger log)
@@ -48,7 +63,4 @@ internal static class IndexDirectory
         Directory.Move(blocks, aside);
         Log.IndexPutAside(log, aside, reason);
     }
-
-    private static int ReadCount(string path) =>
-        File.Exists(path) && int.TryParse(File.ReadAllText(path), NumberStyles.None, CultureInfo.InvariantCulture, out int count) ? count : 0;
 }

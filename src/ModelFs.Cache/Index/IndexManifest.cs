@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
 using ModelFs.Cache.Disk;
 
 namespace ModelFs.Cache.Index;
@@ -14,7 +15,7 @@ internal sealed record IndexManifest(Guid Token, long Begin, long Tail, uint Tok
     public const int SegmentSize = 16 * 1024 * 1024;
 
     /// <summary>The layout of <see cref="IndexValue"/> and of this file. Another one is put aside, not misread.</summary>
-    private const ulong Magic = 0x0001_58444953464D; // "MFSIDX", version 1
+    private const ulong Magic = 0x0002_58444953464D; // "MFSIDX", version 2: a record is a group of blocks
 
     private const int HeaderSize = 8 + 16 + 8 + 8 + 4 + 4;
 
@@ -25,18 +26,19 @@ internal sealed record IndexManifest(Guid Token, long Begin, long Tail, uint Tok
 
     public static string TokenFile(string directory, Guid token) => Path.Combine(TokensDirectory(directory), token.ToString(), "info.dat.0");
 
-    /// <summary>The checksums of the pages of <c>[begin, tail)</c>; those before <paramref name="reusable"/> are taken from the former manifest.</summary>
+    /// <summary>The checksums of the pages of <c>[begin, tail)</c>; those that were full are taken from the former manifest.</summary>
     /// <exception cref="IOException">A page cannot be read in full.</exception>
-    public static IndexManifest Describe(string directory, Guid token, long begin, long tail, IndexManifest? former)
+    public static IndexManifest Describe(string directory, IndexCheckpoint checkpoint, IndexManifest? former)
     {
-        byte[] page = new byte[PageSize];
+        var (token, begin, tail) = checkpoint;
+        using var log = new PageReader(directory);
         var pages = new List<uint>();
         for (long p = begin / PageSize; p * PageSize < tail; p++)
         {
             // The first page may have been cut anew, the last of the former one was not full: both are read again.
             int known = former is null ? -1 : (int)(p - former.Begin / PageSize);
             bool same = known >= 0 && former!.Begin <= p * PageSize && begin <= p * PageSize && (p + 1) * PageSize <= former.Tail;
-            pages.Add(same ? former!.Pages[known] : CheckPage(directory, page, p, begin, tail));
+            pages.Add(same ? former!.Pages[known] : log.Check(p, begin, tail));
         }
 
         return new IndexManifest(token, begin, tail, CheckToken(directory, token), pages);
@@ -47,11 +49,11 @@ internal sealed record IndexManifest(Guid Token, long Begin, long Tail, uint Tok
     {
         if (CheckToken(directory, Token) != TokenCheck)
             throw new InvalidDataException($"checkpoint {Token} is damaged");
-        byte[] page = new byte[PageSize];
+        using var log = new PageReader(directory);
         long first = Begin / PageSize;
         for (int i = 0; i < Pages.Count; i++)
         {
-            if (CheckPage(directory, page, first + i, Begin, Tail) != Pages[i])
+            if (log.Check(first + i, Begin, Tail) != Pages[i])
                 throw new InvalidDataException($"page {first + i} of the index log is damaged");
         }
     }
@@ -105,23 +107,46 @@ internal sealed record IndexManifest(Guid Token, long Begin, long Tail, uint Tok
 
     private static string FilePath(string directory) => Path.Combine(directory, "manifest");
 
-    private static uint CheckPage(string directory, byte[] page, long number, long begin, long tail)
-    {
-        long from = Math.Max(number * PageSize, begin), to = Math.Min((number + 1) * PageSize, tail);
-        var span = page.AsSpan(0, (int)(to - from));
-        using var file = File.OpenHandle(IndexDevice.SegmentPath(LogPath(directory), (int)(from / SegmentSize)), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        for (int done = 0; done < span.Length;)
-        {
-            int n = RandomAccess.Read(file, span[done..], from % SegmentSize + done);
-            if (n == 0)
-                throw new InvalidDataException("the index log is shorter than its manifest says");
-            done += n;
-        }
-
-        ulong check = BlockChecksum.Compute(span);
-        return (uint)(check >> 32) ^ (uint)check;
-    }
-
     private static uint CheckToken(string directory, Guid token) =>
         BlockChecksum.Small(File.ReadAllBytes(TokenFile(directory, token)));
+
+    /// <summary>Reads the log page by page. Keeps its file open, for the kernel to read ahead.</summary>
+    private sealed class PageReader(string directory) : IDisposable
+    {
+        private readonly byte[] page = new byte[PageSize];
+        private SafeFileHandle? file;
+        private int segment = -1;
+
+        public uint Check(long number, long begin, long tail)
+        {
+            long from = Math.Max(number * PageSize, begin), to = Math.Min((number + 1) * PageSize, tail);
+            var span = page.AsSpan(0, (int)(to - from));
+            var opened = Open((int)(from / SegmentSize));
+            for (int done = 0; done < span.Length;)
+            {
+                int n = RandomAccess.Read(opened, span[done..], from % SegmentSize + done);
+                if (n == 0)
+                    throw new InvalidDataException("the index log is shorter than its manifest says");
+                done += n;
+            }
+
+            ulong check = BlockChecksum.Compute(span);
+            return (uint)(check >> 32) ^ (uint)check;
+        }
+
+        public void Dispose() => file?.Dispose();
+
+        private SafeFileHandle Open(int number)
+        {
+            if (file is null || segment != number)
+            {
+                file?.Dispose();
+                file = File.OpenHandle(
+                    IndexDevice.SegmentPath(LogPath(directory), number), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
+                segment = number;
+            }
+
+            return file;
+        }
+    }
 }

@@ -5,36 +5,28 @@ using ModelFs.Cache.Disk;
 
 namespace ModelFs.Cache.Index;
 
-internal enum IndexKind : uint
-{
-    Object = 0,
-    Block = 1,
-}
-
-/// <summary>24 bytes: which object, and which of its records.</summary>
+/// <summary>24 bytes: which object, and which of its groups of blocks.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct IndexKey : IFasterEqualityComparer<IndexKey>
 {
     public ulong High;
     public ulong Low;
-    public uint Number;
-    public IndexKind Kind;
+    public uint Group;
+    public uint Reserved;
 
-    public IndexKey(ObjectKey key, IndexKind kind, int number = 0)
+    public IndexKey(ObjectKey key, int group = 0)
     {
         High = (ulong)(key.Value >> 64);
         Low = (ulong)key.Value;
-        Number = (uint)number;
-        Kind = kind;
+        Group = (uint)group;
     }
 
     public readonly ObjectKey Object => new(new UInt128(High, Low));
 
     /// <summary>The key's bits come from a SHA-256, so spreading them needs no more than a multiplication.</summary>
-    public readonly long GetHashCode64(ref IndexKey k) =>
-        (long)((k.High ^ (k.Low + ((ulong)k.Kind << 32) + k.Number)) * 0x9E3779B97F4A7C15ul);
+    public readonly long GetHashCode64(ref IndexKey k) => (long)((k.High ^ (k.Low + k.Group)) * 0x9E3779B97F4A7C15ul);
 
-    public readonly bool Equals(ref IndexKey a, ref IndexKey b) => a.High == b.High && a.Low == b.Low && a.Number == b.Number && a.Kind == b.Kind;
+    public readonly bool Equals(ref IndexKey a, ref IndexKey b) => a.High == b.High && a.Low == b.Low && a.Group == b.Group;
 }
 
 [Flags]
@@ -49,52 +41,73 @@ internal enum ObjectFlags : uint
     DigestMatched = 2,
 }
 
-/// <summary>24 bytes. With FASTER's header of 8 and the key, a record takes 56: 1 TB of blocks is 235 MB of index.</summary>
+/// <summary>160 bytes: sixteen blocks in a row; the first group of an object says what the object is, too.</summary>
 /// <remarks>
-/// A block's record counts only while its generation is that of its object's record, so one deletion makes all blocks of an object absent.
-/// The layout is version 1 of <see cref="IndexManifest"/>; a new one needs a new version there.
+/// With FASTER's header of 8 and the key, a record takes 192: 1 TB of blocks is 46 MB of index, and 2 MB of hash table. A record a block would
+/// be five times that on disk and sixteen times in memory; larger groups would make the many files of one block dear. A group counts only
+/// while its generation is that of its object's first group, so one deletion makes all blocks of an object absent.
+/// The layout is version 2 of <see cref="IndexManifest"/>; a new one needs a new version there.
 /// </remarks>
 [StructLayout(LayoutKind.Sequential)]
 internal struct IndexValue
 {
-    /// <summary>A block's checksum, or an object's size.</summary>
-    public ulong Payload;
+    public const int Blocks = 16;
+
+    /// <summary>The object's, in bytes. Like what follows up to its flags, 0 in all groups but the first.</summary>
+    public long Size;
+
+    /// <summary>Minutes since 1970.</summary>
+    public uint LastUse;
+
+    /// <summary><see cref="ObjectFlags"/>.</summary>
+    public uint Flags;
 
     public uint Generation;
 
-    /// <summary>Objects: minutes since 1970.</summary>
-    public uint LastUse;
+    /// <summary>A bit a block.</summary>
+    public uint Present;
 
-    /// <summary>Objects: <see cref="ObjectFlags"/>.</summary>
-    public uint Flags;
+    public GroupChecksums Checksums;
 
-    /// <summary>CRC32C over key and value, so that what a damaged page holds reads as absent.</summary>
-    public uint Check;
+    /// <summary>Over key and value, so that what a damaged page holds reads as absent.</summary>
+    public ulong Check;
 
-    public readonly bool IsIntact(in IndexKey key) => Check == ComputeCheck(key, this);
+    public readonly bool Has(int block) => (Present & (1u << block)) != 0;
 
-    public static IndexValue ForBlock(in IndexKey key, uint generation, ulong checksum) =>
-        Stamped(key, new IndexValue { Payload = checksum, Generation = generation });
-
-    public static IndexValue ForObject(in IndexKey key, in ObjectRecord record) =>
-        Stamped(key, new IndexValue { Payload = (ulong)record.Size, Generation = record.Generation, LastUse = record.LastUse, Flags = (uint)record.Flags });
-
-    public readonly ObjectRecord ToObject() => new((long)Payload, Generation, LastUse, (ObjectFlags)Flags);
-
-    private static IndexValue Stamped(in IndexKey key, IndexValue value)
+    public void Set(int block, ulong checksum)
     {
-        value.Check = ComputeCheck(key, value);
-        return value;
+        Present |= 1u << block;
+        Checksums[block] = checksum;
     }
 
-    private static uint ComputeCheck(in IndexKey key, IndexValue value)
+    public void Clear(int block)
+    {
+        Present &= ~(1u << block);
+        Checksums[block] = 0;
+    }
+
+    public void Describe(in ObjectRecord record) => (Size, Generation, LastUse, Flags) = (record.Size, record.Generation, record.LastUse, (uint)record.Flags);
+
+    public readonly ObjectRecord ToObject() => new(Size, Generation, LastUse, (ObjectFlags)Flags);
+
+    public void Stamp(in IndexKey key) => Check = ComputeCheck(key, this);
+
+    public readonly bool IsIntact(in IndexKey key) => Check == ComputeCheck(key, this) && Size >= 0;
+
+    private static ulong ComputeCheck(in IndexKey key, IndexValue value)
     {
         value.Check = 0;
         Span<byte> bytes = stackalloc byte[Unsafe.SizeOf<IndexKey>() + Unsafe.SizeOf<IndexValue>()];
         MemoryMarshal.Write(bytes, key);
         MemoryMarshal.Write(bytes[Unsafe.SizeOf<IndexKey>()..], value);
-        return BlockChecksum.Small(bytes);
+        return BlockChecksum.Compute(bytes);
     }
+}
+
+[InlineArray(IndexValue.Blocks)]
+internal struct GroupChecksums
+{
+    private ulong first;
 }
 
 /// <param name="LastUse">Minutes since 1970.</param>

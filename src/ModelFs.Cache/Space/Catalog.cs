@@ -1,3 +1,5 @@
+using ModelFs.Cache.Index;
+
 namespace ModelFs.Cache.Space;
 
 /// <summary>What each object takes on disk and when it was last used: the account, and the order of eviction.</summary>
@@ -23,7 +25,7 @@ internal sealed class Catalog
     public int SealedCount => Volatile.Read(ref sealedCount);
 
     /// <summary>Records of the index that these objects need, roughly.</summary>
-    public long LiveRecords => Bytes / CacheOptions.BlockSize + Count;
+    public long LiveRecords => Bytes / (CacheOptions.BlockSize * IndexValue.Blocks) + Count;
 
     public bool Contains(ObjectKey key)
     {
