@@ -34,7 +34,7 @@ public sealed class DamageTests
         await using var test = await TestCache.OpenAsync();
         await test.FillAsync("a", content);
         await test.CloseAsync();
-        Flip(test.ObjectPath("a"), 3 * Block + 100, 5);
+        Damage.Flip(test.ObjectPath("a"), 3 * Block + 100, 5);
         await test.ReopenAsync();
         var source = new TestSource(content);
         using var handle = test.Open("a", content, source);
@@ -73,11 +73,33 @@ public sealed class DamageTests
         using (var handle = test.Open("a", content, new TestSource(content)))
             await handle.ExpectAllAsync(content);
         await Task.Delay(20); // A clock tick of the filesystem: until then it cannot tell.
-        Flip(test.ObjectPath("a"), 2 * Block, 0);
+        Damage.Flip(test.ObjectPath("a"), 2 * Block, 0);
         var source = new TestSource(content);
         using var again = test.Open("a", content, source);
         await again.ExpectAllAsync(content);
         Assert.Equal(Block, source.Bytes);
+    }
+
+    [Fact]
+    public async Task Files_of_the_index_that_are_damaged_cut_or_gone_cost_no_byte_of_what_was_complete()
+    {
+        byte[] content = TestContent.Make("a", 40 * Block + 10);
+        await using var test = await TestCache.OpenAsync();
+        await test.FillAsync("a", content);
+        await test.CloseAsync();
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        for (int round = 0; round < 12; round++)
+        {
+            await using var damaged = new TestCache(Damage.CopyOf(test.Root));
+            var files = Directory.EnumerateFiles(Path.Combine(damaged.IndexDirectory, "blocks"), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToList();
+            string where = $"seed {seed}, round {round}: " + Damage.AtRandom(files[random.Next(files.Count)], random);
+            await damaged.ReopenAsync();
+            var source = new TestSource(content);
+            using var handle = damaged.Open("a", content, source);
+            await handle.ExpectAllAsync(content);
+            Assert.True(source.Requests.IsEmpty, where);
+        }
     }
 
     [Fact]
@@ -129,12 +151,11 @@ public sealed class DamageTests
         var random = new Random(seed);
         for (int round = 0; round < 12; round++)
         {
-            string copy = Directory.CreateTempSubdirectory("modelfs-damage-").FullName;
-            CopyAll(test.Root, copy);
+            string copy = Damage.CopyOf(test.Root);
             await using var damaged = new TestCache(copy);
             string path = victim(copy);
             int offset = random.Next((int)new FileInfo(path).Length), bit = random.Next(8);
-            Flip(path, offset, bit);
+            Damage.Flip(path, offset, bit);
             string where = $"seed {seed}, round {round}: bit {bit} of byte {offset}";
             await damaged.ReopenAsync();
             for (int i = 0; i < Names.Length; i++)
@@ -152,22 +173,5 @@ public sealed class DamageTests
     {
         string key = TestContent.KeyOf(name).ToString();
         return Path.Combine(root, "objects", key[..2], key);
-    }
-
-    private static void Flip(string path, long offset, int bit)
-    {
-        using var file = File.Open(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        file.Position = offset;
-        int value = file.ReadByte();
-        file.Position = offset;
-        file.WriteByte((byte)(value ^ (1 << bit)));
-    }
-
-    private static void CopyAll(string from, string to)
-    {
-        foreach (string directory in Directory.EnumerateDirectories(from, "*", SearchOption.AllDirectories))
-            Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, directory)));
-        foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
-            File.Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)));
     }
 }

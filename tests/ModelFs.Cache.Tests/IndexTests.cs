@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using ModelFs.Cache.Crash;
 using ModelFs.Cache.Index;
@@ -120,6 +121,36 @@ public sealed class IndexTests : IDisposable
         var loaded = await index.LoadAsync(key);
         Assert.Equal([false, true, false, false], loaded!.Present);
         Assert.Equal(21u, loaded.Checksums[1]);
+    }
+
+    [Fact]
+    public async Task Names_are_there_while_the_index_is_opened_and_reads_wait_for_it()
+    {
+        byte[] content = TestContent.Make("a", 3 * CacheOptions.BlockSize);
+        await using var test = await TestCache.OpenAsync();
+        await test.FillAsync("a", content);
+        await test.Cache.Metadata.PutAsync("models", "name", content.AsMemory(0, 10), CancellationToken.None);
+        uint ordinal = test.Cache.Ordinals.GetOrAdd("name"u8);
+        await test.CloseAsync();
+
+        // Whoever opens a pipe to read it waits until somebody opens it to write.
+        string manifest = Path.Combine(test.IndexDirectory, "blocks", "manifest");
+        byte[] bytes = File.ReadAllBytes(manifest);
+        File.Delete(manifest);
+        using (var mkfifo = Process.Start("mkfifo", manifest))
+            await mkfifo.WaitForExitAsync();
+        await using var cache = await BlockCache.OpenAsync(test.Options, test, TimeProvider.System).WaitAsync(TestCache.Patience);
+        Assert.Equal(ordinal, cache.Ordinals.GetOrAdd("name"u8));
+        Assert.Equal(content[..10], (await cache.Metadata.GetAsync("models", "name", CancellationToken.None))!.Value.ToArray());
+        var source = new TestSource(content);
+        using var handle = cache.Open(TestContent.Describe("a", content), source);
+        byte[] buffer = new byte[1000];
+        var read = handle.ReadAsync(0, buffer, CancellationToken.None).AsTask();
+        Assert.False(read.IsCompleted || cache.Surveyed.IsCompleted);
+        await File.WriteAllBytesAsync(manifest, bytes);
+        Assert.Equal(new CacheRead(1000, 0), await read.WaitAsync(TestCache.Patience));
+        Assert.Equal(content[..1000], buffer);
+        Assert.Empty(source.Requests);
     }
 
     private static async Task CompareAsync(BlockIndex index, Dictionary<ObjectKey, (ObjectRecord Record, Dictionary<int, ulong> Blocks)> model, string where)
