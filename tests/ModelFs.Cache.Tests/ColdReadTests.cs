@@ -107,6 +107,22 @@ public sealed class ColdReadTests
         await HandleReads.UntilAsync(() => ResidentBytes(test.ObjectPath("page cache"), content.Length) <= 16 << 20, "the pages are dropped");
     }
 
+    [Fact]
+    public async Task What_is_served_is_in_memory_once_and_leaves_nothing_worth_the_name_in_the_page_cache_of_the_disk()
+    {
+        byte[] content = TestContent.Make("served", 192 * Block);
+        await using var test = await TestCache.OpenAsync();
+        await test.FillAsync("served", content);
+        using var handle = test.Open("served", content, new TestSource([]));
+        for (int round = 0; round < 2; round++)
+        {
+            for (int at = 0; at < content.Length; at += 4 * Block)
+                await handle.ExpectAsync(content, at, 4 * Block);
+        }
+
+        await HandleReads.UntilAsync(() => ResidentBytes(test.ObjectPath("served"), content.Length) <= 16 << 20, "the pages are dropped");
+    }
+
     private static long ResidentBytes(string path, int length)
     {
         using var file = File.OpenHandle(path);

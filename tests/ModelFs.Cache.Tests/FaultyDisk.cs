@@ -20,12 +20,6 @@ internal sealed class FaultyDisk
 
     private sealed class FaultyFile(FaultyDisk disk, IObjectFile file) : IObjectFile
     {
-        public int Read(Span<byte> destination, long offset)
-        {
-            disk.OnRead?.Invoke();
-            return file.Read(destination, offset);
-        }
-
         public int ReadOnce(byte[] pinned, int count, long offset)
         {
             disk.OnRead?.Invoke();

@@ -6,11 +6,7 @@ namespace ModelFs.Cache.Disk;
 /// <summary>The open file of one object: its bytes at their own offsets, holes where blocks are missing.</summary>
 internal interface IObjectFile : IDisposable
 {
-    /// <summary>Reads until the span is full or the file ends; returns the bytes read.</summary>
-    /// <exception cref="IOException">The disk fails.</exception>
-    int Read(Span<byte> destination, long offset);
-
-    /// <summary>Reads into the beginning of an array that the collector does not move, and leaves in the page cache only what was there before. Less than asked at the end of the file.</summary>
+    /// <summary>Reads into the beginning of an array that the collector does not move, and leaves in the page cache only what somebody else brought in. Less than asked at the end of the file.</summary>
     /// <exception cref="IOException">The disk fails.</exception>
     int ReadOnce(byte[] pinned, int count, long offset);
 
@@ -18,7 +14,9 @@ internal interface IObjectFile : IDisposable
     /// <exception cref="IOException">The disk fails or is full.</exception>
     void Write(byte[] pinned, int count, long offset);
 
-    /// <summary>Reads only if all of it is in the page cache. Never blocks and never allocates.</summary>
+    /// <summary>
+    /// Reads only if all of it is in the page cache, and leaves there what somebody else brought in. Never blocks and never allocates.
+    /// </summary>
     bool TryReadCached(Span<byte> destination, long offset);
 
     /// <summary>Brings written data to the disk. 0, or the errno.</summary>
@@ -63,20 +61,6 @@ internal sealed class ObjectFile : IObjectFile
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             return new ObjectFile(Open(path, FileMode.OpenOrCreate));
         }
-    }
-
-    public int Read(Span<byte> destination, long offset)
-    {
-        int done = 0;
-        while (done < destination.Length)
-        {
-            int n = RandomAccess.Read(handle, destination[done..], offset + done);
-            if (n == 0)
-                break;
-            done += n;
-        }
-
-        return done;
     }
 
     public int ReadOnce(byte[] pinned, int count, long offset)
@@ -128,12 +112,21 @@ internal sealed class ObjectFile : IObjectFile
         {
             int wanted = Math.Min(Slice, destination.Length - done);
             var vector = new Linux.IoVector { Base = Marshal.UnsafeAddrOfPinnedArrayElement(pinned, 0), Length = wanted };
-            if (Linux.preadv2(fd, ref vector, 1, offset + done, Linux.NoWait) != wanted)
+            nint n = Linux.preadv2(fd, ref vector, 1, offset + done, dropsByItself ? Linux.NoWait | Linux.DontCache : Linux.NoWait);
+            if (n < 0 && dropsByItself && Marshal.GetLastPInvokeError() == Linux.EOPNOTSUPP)
+            {
+                dropsByItself = false;
+                continue;
+            }
+
+            if (n != wanted)
                 return false;
             pinned.AsSpan(0, wanted).CopyTo(destination[done..]);
             done += wanted;
         }
 
+        if (!dropsByItself)
+            Linux.DropPages(fd, offset, done);
         return true;
     }
 

@@ -31,6 +31,8 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         }
     }
 
+    private static byte[] Scratch => scratch ??= GC.AllocateUninitializedArray<byte>(CacheOptions.BlockSize, pinned: true);
+
     private CacheResources Resources => owner.Resources;
 
     /// <summary>[locked] Blocks are on disk that the disk has not confirmed, and of which the index has not heard.</summary>
@@ -138,7 +140,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
             var target = destination.Slice(done, wanted);
             bool right = map[block] switch
             {
-                BlockState.Verified => TryRead(target, position),
+                BlockState.Verified => TryReadOnce(Scratch, wanted, position) && CopyFromScratch(0, target),
                 BlockState.Present or BlockState.Written => Verify(block) && CopyFromScratch(within, target),
                 _ => false,
             };
@@ -157,7 +159,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     /// <summary>Compares a block with its checksum; what was right is trusted while the object is loaded.</summary>
     public bool Verify(int block)
     {
-        byte[] pinned = scratch ??= GC.AllocateUninitializedArray<byte>(CacheOptions.BlockSize, pinned: true);
+        byte[] pinned = Scratch;
         int length = map.LengthOf(block);
         ulong expected;
         lock (gate)
@@ -270,24 +272,15 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         return true;
     }
 
-    /// <summary>What is read to be verified is not kept: a whole object that is hashed would push out what readers use.</summary>
+    /// <summary>
+    /// What is read is not kept: who reads through us has it in the page cache of the mount, and a second copy, as well as a whole object
+    /// that is hashed, would push out what readers use.
+    /// </summary>
     private bool TryReadOnce(byte[] pinned, int count, long offset)
     {
         try
         {
             return file is { } opened && opened.ReadOnce(pinned, count, offset) == count;
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
-
-    private bool TryRead(Span<byte> destination, long offset)
-    {
-        try
-        {
-            return file is { } opened && opened.Read(destination, offset) == destination.Length;
         }
         catch (IOException)
         {
