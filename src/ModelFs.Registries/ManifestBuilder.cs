@@ -22,10 +22,11 @@ internal sealed class ManifestBuilder
     private const long IsDirectory = -2;
     private const long SizeUnknown = -1;
     private readonly Dictionary<string, long> entries = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, DateTime> modified = new(StringComparer.Ordinal);
     private int files;
 
     /// <returns>What is wrong with the entry, or null.</returns>
-    public string? AddFile(string path, long? size)
+    public string? AddFile(string path, long? size, DateTime? written = null)
     {
         if (PathFault(path) is { } fault) return fault;
         if (size is < 0 or > MaxSize) return $"{Shown.Quoted(path)} has a size of {size}";
@@ -35,6 +36,7 @@ internal sealed class ManifestBuilder
             return known == value ? null : $"{Shown.Quoted(path)} is listed twice, and differently";
         if (++files > MaxFiles) return $"it has more than {MaxFiles} files";
         entries.Add(path, value);
+        if (written is { } time) modified.Add(path, time);
         return null;
     }
 
@@ -67,7 +69,8 @@ internal sealed class ManifestBuilder
         version,
         [.. entries.Where(entry => entry.Value != IsDirectory)
             .OrderBy(entry => entry.Key, StringComparer.Ordinal)
-            .Select(entry => new ManifestFile(entry.Key, entry.Value == SizeUnknown ? null : entry.Value))]);
+            .Select(entry => new ManifestFile(
+                entry.Key, entry.Value == SizeUnknown ? null : entry.Value, Modified: modified.TryGetValue(entry.Key, out var written) ? written : null))]);
 
     /// <summary>Why a path cannot be one below a version's directory, or null.</summary>
     public static string? PathFault(string path)

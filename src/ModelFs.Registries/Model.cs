@@ -10,7 +10,8 @@ public sealed record ModelVersion(string Model, string Version, DateTimeOffset C
 /// <param name="Path">Relative, with <c>/</c>, unescaped.</param>
 /// <param name="Size">Bytes, or null where the registry does not know.</param>
 /// <param name="Sha256">Lower-case hexadecimal, or null where the registry gives none.</param>
-public sealed record ManifestFile(string Path, long? Size, string? Sha256 = null);
+/// <param name="Modified">When it was last written to, in UTC, where it is a file of this machine: one that was overwritten in place is not the version's.</param>
+public sealed record ManifestFile(string Path, long? Size, string? Sha256 = null, DateTime? Modified = null);
 
 /// <summary>All files of a version, sorted by path (ordinal). The order is part of the meaning: a file's index names it for ever.</summary>
 public sealed record Manifest(ModelVersion Version, IReadOnlyList<ManifestFile> Files);

@@ -303,6 +303,35 @@ public sealed class LocalStoreFaultTests : IDisposable
     }
 
     [Fact]
+    public async Task A_file_that_was_overwritten_with_as_many_bytes_is_not_served_as_if_it_were_the_same()
+    {
+        Create("mlflow-artifacts:/x");
+        Write("mlartifacts/x/f", "before");
+        File.SetLastWriteTimeUtc(At("mlartifacts", "x", "f"), DateTime.UnixEpoch.AddYears(50));
+        await using var registry = Registry();
+        var manifest = (await ManifestAsync(registry)).Must();
+        Assert.Equal("before"u8.ToArray(), await registry.ReadAsync(manifest, "f", 0, 6));
+        Write("mlartifacts/x/f", "behind");
+        var error = await registry.OpenAsync(manifest.Version, manifest.Files[0], 0, 6, default).MustFail(RegistryErrorKind.Malformed);
+        Assert.Contains("after its version was listed", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_overwritten_while_it_is_read_ends_with_an_error()
+    {
+        Create("mlflow-artifacts:/x");
+        Write("mlartifacts/x/f", new string('x', 10_000));
+        File.SetLastWriteTimeUtc(At("mlartifacts", "x", "f"), DateTime.UnixEpoch.AddYears(50));
+        await using var registry = Registry();
+        var manifest = (await ManifestAsync(registry)).Must();
+        await using var content = await registry.OpenAsync(manifest.Version, manifest.Files[0], 0, 10_000, default).Must();
+        await content.Body.ReadExactlyAsync(new byte[100]);
+        using (var file = File.OpenHandle(At("mlartifacts", "x", "f"), FileMode.Open, FileAccess.Write))
+            RandomAccess.Write(file, "y"u8, 9_999);
+        await Assert.ThrowsAsync<IOException>(() => content.Body.ReadExactlyAsync(new byte[9_900]).AsTask());
+    }
+
+    [Fact]
     public async Task A_server_may_name_files_beneath_its_configured_roots()
     {
         Write("roots/model/f");

@@ -12,6 +12,8 @@ internal sealed record Part(string Name, string Title, IReadOnlyList<Tool> Tools
         new("names", "How fast names are told, what they cost, and how soon the first one comes", [], NameReads.RunAsync),
         new("cold", "The first read of a file", [Tool.Curl, Tool.Aria2, Tool.Rclone], ColdReads.RunAsync),
         new("ready", "From nothing to the last tensor, beside download-then-load", [Tool.Curl], ReadyToServe.RunAsync),
+        new("prefetch", "Files fetched ahead of time, beside the same downloads", [Tool.Curl, Tool.Aria2], Prefetches.RunAsync),
+        new("prefetch-limited", "The same from an origin that gives each connection 100 MB/s", [Tool.Aria2], Prefetches.LimitedAsync),
         new("limited", "An origin that gives each connection 100 MB/s", [Tool.Curl, Tool.Aria2], Connections.LimitedAsync),
         new("latency", "An origin 20 ms away", [Tool.Curl], Connections.LatencyAsync),
         new("firstbyte", "The first byte at a random place of a cold file of 10 GiB, 20 ms away", [], Connections.FirstByteAsync),

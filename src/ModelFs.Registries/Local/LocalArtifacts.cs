@@ -4,9 +4,21 @@ using Microsoft.Win32.SafeHandles;
 namespace ModelFs.Registries.Local;
 
 /// <summary>Files of this machine that a registry may name: those beneath the configured roots, and no others.</summary>
-internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registry, ILogger log)
+/// <remarks>The directories may be a server's that is silent: all is done on threads of its own.</remarks>
+internal sealed class LocalArtifacts(IReadOnlyList<string> roots, RegistryOptions options, ILogger log, TimeProvider time)
 {
+    private readonly string registry = options.Name;
     private readonly string[] roots = [.. roots.Select(Path.GetFullPath)];
+
+    // Eight reads of 256 KiB at a time keep a server busy that is some milliseconds away.
+    private readonly BlockingThreads threads = new($"{options.Name}-files", 8);
+
+    /// <summary>Runs what may wait for these directories on the threads that may. What it opened for nobody is closed.</summary>
+    public Task<RegistryResult<T>> RunAsync<T>(Func<RegistryResult<T>> call, CancellationToken cancellation) =>
+        threads.RunAsync(call, cancellation, static late =>
+        {
+            if (late.IsOk && late.Value is ContentStream content) content.Body.Dispose();
+        });
 
     /// <summary>Blocks. Lists all files below a directory; symbolic links, pipes and devices are left out.</summary>
     public RegistryResult<Manifest> List(ModelVersion version, string directory)
@@ -67,8 +79,18 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registr
                 $"{Shown.Quoted(path)} has {total} bytes where {file.Size?.ToString() ?? "more"} were listed: it was changed.");
         }
 
+        if (file.Modified is { } listed && LocalFiles.ModifiedOf(handle) is var modified && modified != listed)
+        {
+            handle.Dispose();
+            return new RegistryError(
+                RegistryErrorKind.Malformed,
+                $"{Shown.Quoted(path)} was written to at {modified:u}, after its version was listed with the file of {listed:u}:"
+                + " a version never changes; register what it holds now as another one.");
+        }
+
         var due = Math.Min(length, total - offset);
-        return new ContentStream(new LocalBody(handle, offset, due, count => Metrics.Received(registry, count)), offset, total);
+        var body = new LocalBody(handle, offset, due, threads, options.StallTimeout, time, count => Metrics.Received(registry, count));
+        return new ContentStream(body, offset, total);
     }
 
     private RegistryError? Collect(
@@ -105,7 +127,7 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, string registr
                     continue;
                 }
 
-                fault = builder.AddFile(path, length);
+                fault = builder.AddFile(path, length, LocalFiles.ModifiedOf(file));
             }
 
             if (fault is not null) return new RegistryError(RegistryErrorKind.Malformed, $"The directory is refused: {fault}.");

@@ -87,6 +87,10 @@ internal static class LocalFiles
         }
     }
 
+    /// <summary>When it was last written to.</summary>
+    /// <exception cref="IOException">Its filesystem does not say.</exception>
+    public static DateTime ModifiedOf(SafeFileHandle handle) => File.GetLastWriteTimeUtc(handle);
+
     private static RegistryError Refused(string path, int errno) => errno switch
     {
         ENOENT or ENOTDIR => new(RegistryErrorKind.NotFound, $"{Shown.Quoted(path)} does not exist."),

@@ -13,7 +13,9 @@ internal sealed class LocalMlflow : IModelRegistry
     private readonly ILocalStore store;
     private readonly string? destination;
     private readonly LocalArtifacts artifacts;
-    private readonly BlockingCalls blocking = new();
+
+    // A store and the files that it speaks of may lie on two servers, of which one hangs.
+    private readonly BlockingThreads threads;
     private readonly Resilience resilience;
     private readonly RegistryOptions options;
     private readonly ILogger log;
@@ -23,10 +25,11 @@ internal sealed class LocalMlflow : IModelRegistry
     {
         (this.store, this.options, this.log) = (store, options, log);
         resilience = new Resilience(options, log, time);
+        threads = new BlockingThreads($"{options.Name}-store", 4);
         destination = options.ArtifactsDestination is { } setting ? LocalPath(setting) : null;
         // What a server makes beside its store by default, and what ours does.
         string[] destinations = destination is not null ? [destination] : [Beside("mlartifacts"), Beside("artifacts")];
-        artifacts = new LocalArtifacts([.. destinations, .. roots, .. options.ArtifactRoots], options.Name, log);
+        artifacts = new LocalArtifacts([.. destinations, .. roots, .. options.ArtifactRoots], options, log, time);
     }
 
     public string Description => store.Description;
@@ -78,7 +81,7 @@ internal sealed class LocalMlflow : IModelRegistry
             store.Alias(model, alias), $"alias {Shown.Quoted(alias)} of model {Shown.Quoted(model)}"), cancellation);
 
     public ValueTask<RegistryResult<Manifest>> GetManifestAsync(ModelVersion version, CancellationToken cancellation) =>
-        AskAsync<Manifest>($"the files of version {version.Version} of model {Shown.Quoted(version.Model)}", () =>
+        AskAsync<Manifest>($"the files of version {version.Version} of model {Shown.Quoted(version.Model)}", artifacts.RunAsync, () =>
         {
             if (store.DownloadUri(version.Model, version.Version) is not { } uri)
                 return Unknown($"version {version.Version} of model {Shown.Quoted(version.Model)}");
@@ -93,7 +96,7 @@ internal sealed class LocalMlflow : IModelRegistry
 
     public ValueTask<RegistryResult<ContentStream>> OpenAsync(
         ModelVersion version, ManifestFile file, long offset, long length, CancellationToken cancellation) =>
-        AskAsync<ContentStream>($"the content of {Shown.Quoted(file.Path)}", () =>
+        AskAsync<ContentStream>($"the content of {Shown.Quoted(file.Path)}", artifacts.RunAsync, () =>
         {
             if (ManifestBuilder.PathFault(file.Path) is { } fault) return Refused(fault);
             var directory = DirectoryOf(version);
@@ -109,12 +112,19 @@ internal sealed class LocalMlflow : IModelRegistry
     public ValueTask DisposeAsync() => default;
 
     private ValueTask<RegistryResult<T>> AskAsync<T>(string what, Func<RegistryResult<T>> ask, CancellationToken cancellation) =>
+        AskAsync(what, (call, stop) => threads.RunAsync(call, stop), ask, cancellation);
+
+    private ValueTask<RegistryResult<T>> AskAsync<T>(
+        string what,
+        Func<Func<RegistryResult<T>>, CancellationToken, Task<RegistryResult<T>>> run,
+        Func<RegistryResult<T>> ask,
+        CancellationToken cancellation) =>
         resilience.CallAsync<T>(what, async call =>
         {
             RegistryError failure;
             try
             {
-                var answer = await blocking.RunAsync(ask, call.Cancellation);
+                var answer = await run(ask, call.Cancellation);
                 if (answer.Error is not { } error) return answer;
                 failure = error;
             }

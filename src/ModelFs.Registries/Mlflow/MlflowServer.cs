@@ -21,7 +21,6 @@ internal sealed class MlflowServer : IModelRegistry
     private readonly MlflowContent content;
     private readonly LocalArtifacts local;
     private readonly LocationMemory locations;
-    private readonly BlockingCalls blocking = new();
     private readonly Resilience resilience;
 
     /// <exception cref="RegistryConfigurationException">A variable of MLflow's client makes no sense.</exception>
@@ -40,7 +39,7 @@ internal sealed class MlflowServer : IModelRegistry
         listing = new MlflowListing(api);
         content = new MlflowContent(api, options, log, time);
         locations = new LocationMemory(time);
-        local = new LocalArtifacts(options.ArtifactRoots, options.Name, log);
+        local = new LocalArtifacts(options.ArtifactRoots, options, log, time);
     }
 
     public string Description { get; }
@@ -134,7 +133,7 @@ internal sealed class MlflowServer : IModelRegistry
             if (located.Error is { } error) return error;
             var (found, uri) = located.Value;
             var manifest = uri.Scheme == ArtifactScheme.Local
-                ? await blocking.RunAsync(() => local.List(found, uri.Path), call.Cancellation)
+                ? await local.RunAsync(() => local.List(found, uri.Path), call.Cancellation)
                 : await listing.ListAsync(found, uri, call);
             if (manifest.Error is { Kind: RegistryErrorKind.Malformed or RegistryErrorKind.Denied } refused)
                 log.ManifestRefused(options.Name, $"{Shown.Escaped(version.Model)}/{version.Version}", refused.Message);
@@ -224,7 +223,7 @@ internal sealed class MlflowServer : IModelRegistry
     private async ValueTask<RegistryResult<ContentStream>> OpenAtAsync(
         ModelVersion version, ArtifactUri uri, ManifestFile file, long offset, long length, Call call) =>
         uri.Scheme == ArtifactScheme.Local
-            ? await blocking.RunAsync(() => local.OpenContent($"{uri.Path.TrimEnd('/')}/{file.Path}", file, offset, length), call.Cancellation)
+            ? await local.RunAsync(() => local.OpenContent($"{uri.Path.TrimEnd('/')}/{file.Path}", file, offset, length), call.Cancellation)
             : await content.OpenAsync(version, uri, file, offset, length, call);
 
     private Uri SearchVersions(string model, string? token)

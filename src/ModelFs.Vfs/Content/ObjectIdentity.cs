@@ -10,7 +10,7 @@ namespace ModelFs.Vfs.Content;
 /// <summary>Which object of the cache holds a file's bytes.</summary>
 /// <remarks>
 /// The registry's name and its digest where it gives one, so that equal files of one registry are stored once; else the registry's
-/// name, model, version, creation time, path and size; of a tree of files, its name, address, path, validator and size. Every field is preceded by its length: no two lists of fields run into one.
+/// name, model, version, creation time, path, time of writing where it is known, and size; of a tree of files, its name, address, path, validator and size. Every field is preceded by its length: no two lists of fields run into one.
 /// </remarks>
 internal static class ObjectIdentity
 {
@@ -30,6 +30,8 @@ internal static class ObjectIdentity
             Append(hash, version.Version);
             Append(hash, version.Created.UtcTicks);
             Append(hash, file.Path);
+            if (file.Modified is { } written)
+                Append(hash, written.Ticks);
         }
 
         // Of two files with one digest and different sizes, one is a lie: they must not be one object.
