@@ -76,6 +76,9 @@ public sealed class BlockCache : IAsyncDisposable
     /// <summary>Why the kernel may not read sealed objects in our place, or null.</summary>
     public string? PassthroughObstacle => resources.PassthroughObstacle;
 
+    /// <summary>The filesystems, as mountinfo calls them, from which the kernel may read sealed objects in our place.</summary>
+    public static IReadOnlyCollection<string> PassthroughFilesystems => Filesystem.Readable;
+
     /// <summary>Ends when the accounts of a directory that was found are whole.</summary>
     internal Task Surveyed => upkeep.Surveyed;
 

@@ -57,8 +57,8 @@ internal sealed class CacheResources : IDisposable
     /// <summary>Checksums and writes blocks: two, so that one checksums while the other writes.</summary>
     public WorkThreads Writers { get; } = new("write", 2);
 
-    /// <summary>Hashes whole objects and seals them: seconds for a large one, hence apart.</summary>
-    public WorkThreads Sealers { get; } = new("seal", 1);
+    /// <summary>Hashes whole objects and seals them: seconds for a large one, hence apart. Four, because a small one is a wait for the disk of a millisecond, which several share.</summary>
+    public WorkThreads Sealers { get; } = new("seal", 4);
 
     /// <summary>Requests whose readers wait. A source may limit itself further. With those of read-ahead they hold a buffer each when all origins hang, and leave enough to go on.</summary>
     public FetchPlaces DemandPlaces { get; } = new(192);

@@ -60,6 +60,10 @@ public sealed class Inventory
         return resources.Pins.Change(changes);
     }, cancellation);
 
+    /// <summary>Why objects cannot all be in the cache at once, by the sizes that are known; null when they can.</summary>
+    public Task<Shortage?> ShortageOfAsync(IReadOnlyCollection<ObjectDescriptor> objects, CancellationToken cancellation) => RunAsync(
+        () => new Fit(resources.Options, resources.Catalog, resources.Accounts, resources.Pins, resources.Space).ShortageOf(objects), cancellation);
+
     private CacheInventory SumUp()
     {
         var objects = resources.Catalog.Select(static (_, _) => true);

@@ -7,12 +7,12 @@ namespace ModelFs.Cache.Disk;
 /// </remarks>
 internal static class Filesystem
 {
-    private static readonly Dictionary<long, string> Local = new()
+    private static readonly Dictionary<long, string[]> Local = new()
     {
-        [0xEF53] = "ext4",
-        [0x58465342] = "xfs",
-        [0x9123683E] = "btrfs",
-        [0x01021994] = "tmpfs",
+        [0xEF53] = ["ext4", "ext3", "ext2"],
+        [0x58465342] = ["xfs"],
+        [0x9123683E] = ["btrfs"],
+        [0x01021994] = ["tmpfs"],
     };
 
     private static readonly Dictionary<long, string> Others = new()
@@ -25,6 +25,9 @@ internal static class Filesystem
         [0x65735546] = "fuse",
         [0x794C7630] = "overlay",
     };
+
+    /// <summary>Those of which it may, by name.</summary>
+    public static IReadOnlyCollection<string> Readable { get; } = [.. Local.Values.SelectMany(names => names)];
 
     /// <summary>Null, or why not.</summary>
     public static string? Obstacle(string directory)

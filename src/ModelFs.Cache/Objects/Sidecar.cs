@@ -38,7 +38,10 @@ internal sealed record Sidecar(ObjectKey Key, long Size, ReadOnlyMemory<byte> Di
         for (int i = 0; i < Checksums.Length; i++)
             BinaryPrimitives.WriteUInt64LittleEndian(span[(HeaderSize + i * 8)..], Checksums[i]);
         BinaryPrimitives.WriteUInt64LittleEndian(span[^8..], BlockChecksum.Compute(span[..^8]));
-        DurableFile.Replace(PathOf(objectPath), bytes);
+        // By rename, and without a wait for the disk: one that a power cut damages has no right checksum, and costs no more than none at all.
+        string temporary = PathOf(objectPath) + ".tmp";
+        System.IO.File.WriteAllBytes(temporary, bytes);
+        System.IO.File.Move(temporary, PathOf(objectPath), overwrite: true);
     }
 
     /// <summary>Null when there is none that can be believed.</summary>

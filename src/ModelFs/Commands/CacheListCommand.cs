@@ -30,6 +30,8 @@ internal static class CacheListCommand
                 rows = rows[..Math.Clamp(most, 0, rows.Count)];
             if (parsed.GetValue(json))
                 await Console.Out.WriteLineAsync(JsonText.Of(rows, CacheJson.Default.ListCacheRow));
+            else if (items.Count == 0)
+                await Console.Error.WriteLineAsync($"nothing{(paths is [var place] ? " of " + place : "")} is in the cache");
             else
                 foreach (var row in rows)
                     await Console.Out.WriteLineAsync(Text(row, TimeProvider.System.GetUtcNow()));

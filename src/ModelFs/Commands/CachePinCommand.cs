@@ -19,8 +19,11 @@ internal static class CachePinCommand
         };
         command.SetStoreAction(p => CacheCommand.Places(p.GetValue(path)), async (_, store, paths, cancellation) =>
         {
-            foreach (var pin in await store.Cache.PinAsync(paths.Count > 0 ? paths[0] : null, cancellation))
+            var pins = await store.Cache.PinAsync(paths.Count > 0 ? paths[0] : null, cancellation);
+            foreach (var pin in pins)
                 await Console.Out.WriteLineAsync(Text(pin));
+            if (pins.Count == 0)
+                await Console.Error.WriteLineAsync("nothing is pinned");
             return ExitCode.Ok;
         }, needsRegistry: false);
         return command;

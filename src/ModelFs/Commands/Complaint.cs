@@ -12,7 +12,7 @@ internal static class Complaint
     {
         var command = parsed.CommandResult.Command;
         if (StrayOption(parsed) is { } stray)
-            return $"{Name(parsed.CommandResult)} has no option '{stray}'; see {Name(parsed.CommandResult)} --help, and write -- before a path that begins with a dash";
+            return $"{Name(parsed.CommandResult)} has no option '{stray}'{Nearest(stray.Split('=')[0], Options(command))}; see {Name(parsed.CommandResult)} --help, and write -- before a path that begins with a dash";
         if (parsed.Errors.Count == 0)
             return null;
         if (command.Subcommands.Count > 0)
@@ -24,6 +24,8 @@ internal static class Complaint
             return $"{fault}; see {Name(parsed.CommandResult)} --help";
         }
 
+        if (parsed.CommandResult.Children.OfType<ArgumentResult>().FirstOrDefault(a => a.Tokens.Count < a.Argument.Arity.MinimumNumberOfValues) is { Argument: { } missing })
+            return $"{Name(parsed.CommandResult)} needs a {missing.Name}; see {Name(parsed.CommandResult)} --help";
         return $"{parsed.Errors[0].Message.TrimEnd('.')}; see {Name(parsed.CommandResult)} --help";
     }
 
@@ -34,6 +36,9 @@ internal static class Complaint
             : parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens.Select(t => t.Value))
                 .Concat(parsed.UnmatchedTokens)
                 .FirstOrDefault(t => t.Length > 1 && t[0] == '-');
+
+    /// <summary>Long ones: of one letter each is near each.</summary>
+    private static IReadOnlyList<string> Options(Command command) => [.. command.Options.Where(o => !o.Hidden && o.Name.StartsWith("--", StringComparison.Ordinal)).Select(o => o.Name)];
 
     /// <summary>Two letters off is a slip; more is another word.</summary>
     private static string Nearest(string wanted, IReadOnlyList<string> known) =>

@@ -45,13 +45,26 @@ internal static class PrefetchCommand
                 throw new ConfigurationException("prefetch needs a PATH, or --from FILE with one in it; see modelfs prefetch --help");
             var options = new PrefetchOptions(parsed.GetValue(include) ?? [], Jobs(parsed.GetValue(jobs)), Rate(parsed.GetValue(limitRate)));
             var reports = store.PrefetchAsync(new PrefetchRequest(paths, options), cancellation);
-            var summary = Console.IsErrorRedirected
-                ? await PrefetchProgress.WriteLinesAsync(reports, Console.Error, TimeProvider.System)
-                : await PrefetchProgress.DrawAsync(reports);
+            PrefetchSummary summary;
+            try
+            {
+                summary = Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") is null or "" or "dumb"
+                    ? await new PrefetchLines(Console.Error, TimeProvider.System).WriteAsync(reports)
+                    : await new PrefetchScreen(Console.Error, TerminalSize, TimeProvider.System).DrawAsync(reports);
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                throw new CommandException("interrupted; what has arrived stays in the cache, and the same command goes on from there");
+            }
+
             return await EndAsync(summary, parsed.GetValue(json));
         });
         return command;
     }
+
+    /// <summary>Asked for each picture: a window is resized. One that says nothing of its size is taken for a plain terminal.</summary>
+    private static (int Width, int Height) TerminalSize() =>
+        (Console.WindowWidth is > 0 and var width ? width : 80, Console.WindowHeight is > 0 and var height ? height : 24);
 
     private static async Task<int> EndAsync(PrefetchSummary summary, bool json)
     {

@@ -76,7 +76,8 @@ internal sealed class ConsumerEnvironment(ModelFsOptions options, string mountPo
 
         """;
 
-    private string InsidePath(string registry) => $"{Inside}/{Path.GetFileName(mountPoint)}/{registry}";
+    /// <summary>Through the link beside the mount where there is one.</summary>
+    private string InsidePath(string registry) => options.Links ? $"{Inside}/{registry}" : $"{Inside}/{Path.GetFileName(mountPoint)}/{registry}";
 
     private static string Lines(IEnumerable<string> lines) => string.Join('\n', lines);
 

@@ -19,13 +19,13 @@ internal static class Secret
     /// <summary>Up to the last <c>@</c>: a password may hold one, and a <c>/</c> too.</summary>
     private static string OfAddress(string value, string user, string query)
     {
-        var authority = value.IndexOf("://", StringComparison.Ordinal) + 3;
-        if (authority < 3)
+        var scheme = value.IndexOf(":/", StringComparison.Ordinal);
+        if (scheme < 0)
             return value;
-        var at = value.LastIndexOf('@');
-        if (at >= authority)
+        var authority = scheme + 3;
+        if (value.AsSpan(scheme).StartsWith("://") && value.LastIndexOf('@') is var at && at >= authority)
             value = string.Concat(value.AsSpan(0, authority), user, value.AsSpan(at + 1));
-        var end = value.AsSpan(authority).IndexOfAny('?', '#');
-        return end < 0 ? value : string.Concat(value.AsSpan(0, authority + end), query);
+        var end = value.AsSpan(scheme).IndexOfAny('?', '#');
+        return end < 0 ? value : string.Concat(value.AsSpan(0, scheme + end), query);
     }
 }

@@ -10,8 +10,8 @@ namespace ModelFs.Control;
 /// <summary>A running daemon, asked over its socket.</summary>
 internal sealed class DaemonStore : IStore
 {
-    /// <summary>To the first byte of an answer. A listing waits for a registry, which has its own deadline of 30 s by default.</summary>
-    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(90);
+    /// <summary>A daemon that says who it is asks nobody for that. While it does so every now and then it is at work: what it is asked for, of a cache of millions of files say, may take minutes.</summary>
+    private static readonly TimeSpan AliveTimeout = TimeSpan.FromSeconds(30);
 
     private readonly HttpClient http;
 
@@ -136,20 +136,27 @@ internal sealed class DaemonStore : IStore
 
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellation)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(AnswerTimeout);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         HttpResponseMessage response;
         try
         {
-            response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+            var answer = http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, end.Token);
+            while (await Task.WhenAny(answer, Task.Delay(AliveTimeout, end.Token)) != answer)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                await RequireAliveAsync(cancellation);
+            }
+
+            response = await answer;
         }
         catch (HttpRequestException e)
         {
             throw new CommandException($"the daemon at {Socket} does not answer: {e.InnerException?.Message ?? e.Message}");
         }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        finally
         {
-            throw new CommandException($"the daemon at {Socket} gave no answer within {AnswerTimeout.TotalSeconds:0} s; its log may say why");
+            // The timer, and the question where nobody waits for its answer any more.
+            await end.CancelAsync();
         }
 
         if (response.IsSuccessStatusCode)
@@ -159,6 +166,20 @@ internal sealed class DaemonStore : IStore
             var error = response.StatusCode == HttpStatusCode.InternalServerError ? null
                 : await response.Content.ReadFromJsonAsync(ReportJson.Default.ErrorReport, cancellation);
             throw new CommandException(error?.Message ?? "the daemon failed; its log says why");
+        }
+    }
+
+    private async Task RequireAliveAsync(CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(AliveTimeout);
+        try
+        {
+            using var _ = await http.GetAsync("daemon", limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new CommandException($"the daemon at {Socket} has said nothing for {AliveTimeout.TotalSeconds:0} s; its log may say why");
         }
     }
 

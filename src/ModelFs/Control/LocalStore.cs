@@ -141,7 +141,7 @@ internal sealed class LocalStore : IStore
 
     public async IAsyncEnumerable<PrefetchReport> PrefetchAsync(PrefetchRequest request, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        await using var prefetch = new Prefetch(Tree, request.Options, cancellation);
+        await using var prefetch = new Prefetch(Tree, cache.Inventory, request.Options, cancellation);
         foreach (var path in request.Paths)
         {
             try

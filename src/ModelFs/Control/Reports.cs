@@ -62,14 +62,21 @@ internal sealed record EntryReport(string Path, EntryKind Kind, long? Size, Date
 
 internal sealed record PrefetchRequest(IReadOnlyList<string> Paths, PrefetchOptions Options);
 
-/// <summary>Where a prefetch stands, or one file that it is done with.</summary>
+/// <summary>Where a prefetch stands.</summary>
+/// <param name="Files">Those that it is done with, also where they failed.</param>
 /// <param name="Bytes">Those of these files that are in the cache, whoever fetched them.</param>
 /// <param name="TotalBytes">Of all files whose size is known.</param>
-/// <param name="File">The file that has just been finished, or null in a mere progress report.</param>
-/// <param name="Error">Why that file failed, or null.</param>
-/// <param name="Running">The files that are being fetched.</param>
-internal sealed record PrefetchReport(
-    int Files, int TotalFiles, int Failed, long Bytes, long TotalBytes, string? File = null, string? Error = null, IReadOnlyList<FileProgress>? Running = null);
+internal sealed record PrefetchReport(int Files, int TotalFiles, int Failed, long Bytes, long TotalBytes)
+{
+    /// <summary>The files that it is done with since the last report.</summary>
+    public IReadOnlyList<FinishedFile> Finished { get; init; } = [];
+
+    /// <summary>The files that are being fetched, the longest first.</summary>
+    public IReadOnlyList<FileProgress> Running { get; init; } = [];
+}
+
+/// <param name="Error">Why it failed, or null.</param>
+internal sealed record FinishedFile(string File, string? Error = null);
 
 internal sealed record FileProgress(string File, long Bytes, long TotalBytes);
 

@@ -1,4 +1,5 @@
 using ModelFs.Cache;
+using ModelFs.Configuration;
 using ModelFs.Registries;
 using ModelFs.Vfs;
 
@@ -26,7 +27,7 @@ internal sealed class Stat(ModelTree tree, Inventory inventory, Func<string, (st
             version?.Model ?? (node as ModelNode)?.Model.Name,
             version?.Version,
             version?.Created,
-            WithoutSecrets(version?.ContentUri),
+            version is { ContentUri.Length: > 0 } ? Secret.Removed(version.ContentUri) : null,
             null, null, null, null, null, null, null, null,
             asked,
             files);
@@ -82,18 +83,4 @@ internal sealed class Stat(ModelTree tree, Inventory inventory, Func<string, (st
         VersionNode version => version.Version,
         _ => null,
     };
-
-    /// <summary>A registry may name a place with a password in it, or a signed address.</summary>
-    private static string? WithoutSecrets(string? uri)
-    {
-        if (string.IsNullOrEmpty(uri))
-            return null;
-        uri = uri.Split('?', '#')[0];
-        var authority = uri.IndexOf("://", StringComparison.Ordinal) + 3;
-        if (authority < 3)
-            return uri;
-        var end = uri.IndexOf('/', authority);
-        var at = uri.LastIndexOf('@', (end < 0 ? uri.Length : end) - 1);
-        return at >= authority ? string.Concat(uri.AsSpan(0, authority), uri.AsSpan(at + 1)) : uri;
-    }
 }

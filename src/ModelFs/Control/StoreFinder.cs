@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using ModelFs.Cache;
 using ModelFs.Configuration;
+using ModelFs.Vfs;
 
 namespace ModelFs.Control;
 
@@ -19,7 +20,7 @@ internal static class StoreFinder
         var treePaths = new List<string>();
         foreach (var path in paths)
         {
-            if (!IsFilePath(path))
+            if (!IsFilePath(path, options))
             {
                 treePaths.Add(path);
                 continue;
@@ -38,7 +39,13 @@ internal static class StoreFinder
         return (await OpenAsync(options, socket ?? ControlSocket.Find(options.Cache), logs, cancellation), treePaths);
     }
 
-    private static bool IsFilePath(string path) => path.StartsWith('/') || path.Split('/')[0] is "." or "..";
+    /// <summary>Also one without a dot before it, as a shell completes it, where it lies under a mount and no registry is called so.</summary>
+    private static bool IsFilePath(string path, ModelFsOptions options)
+    {
+        var first = path.Split('/')[0];
+        return first is "" or "." or ".."
+            || (!path.StartsWith(ModelUri.Scheme, StringComparison.Ordinal) && options.Registries.All(r => r.Name != first) && MountPoints.Split(path) is not null);
+    }
 
     private static async Task<IStore> OpenAsync(ModelFsOptions options, string socket, ILoggerFactory logs, CancellationToken cancellation)
     {

@@ -1,3 +1,4 @@
+using ModelFs.Cache;
 using ModelFs.Configuration;
 using ModelFs.Control;
 using ModelFs.Fuse;
@@ -7,9 +8,6 @@ namespace ModelFs.Doctor;
 /// <summary>The cache directory: whether it can be written, what it lies on, whether its limits fit, and who has it.</summary>
 internal static class CacheChecks
 {
-    /// <summary>The kernel reads complete files itself only from these.</summary>
-    private static readonly string[] Local = ["ext4", "ext3", "ext2", "xfs", "btrfs", "tmpfs"];
-
     private static readonly string[] Network = ["nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "9p", "virtiofs", "lustre"];
 
     public static async Task<IReadOnlyList<Finding>> RunAsync(ModelFsOptions options, IReadOnlyList<MountEntry> mounts, CancellationToken cancellation)
@@ -52,7 +50,7 @@ internal static class CacheChecks
             .MaxBy(m => (m.MountPoint.Length, m.Id))?.FileSystemType ?? "unknown";
         return type == MountPoints.FileSystemType ? Finding.Fail(check, "it lies in a mount of modelfs", "a cache cannot lie in what it serves; give another with --cache DIR")
             : Network.Contains(type) || type.StartsWith("fuse", StringComparison.Ordinal) ? Finding.Warn(check, $"{type}, which a network or another program can hang", what)
-            : Local.Contains(type) ? Finding.Ok(check, type)
+            : BlockCache.PassthroughFilesystems.Contains(type) ? Finding.Ok(check, type)
             : Finding.Warn(check, $"{type}: complete files are read through the daemon there", "ext4, xfs and btrfs let the kernel read them itself");
     }
 

@@ -43,7 +43,7 @@ internal sealed class ConfiguredPins(IReadOnlyList<RegistryOptions> registries, 
         {
             await inventory.PinAsync([], [.. inventory.Pins.Where(pin => pin.Setting is not null && !settings.Contains(pin.Setting))], cancellation);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
             Log.PinFails(log, "pins", e.Message);
         }
@@ -64,8 +64,9 @@ internal sealed class ConfiguredPins(IReadOnlyList<RegistryOptions> registries, 
                 pinned[setting] = pin.Name;
             failing.Remove(setting);
         }
-        catch (Exception e) when (e is CommandException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
+            // Whatever it is: nothing that goes wrong with a pin takes the mount from those who read.
             if (failing.Add(setting))
                 Log.PinFails(log, setting, e.Message);
         }

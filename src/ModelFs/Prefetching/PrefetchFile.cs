@@ -5,7 +5,7 @@ using ModelFs.Vfs;
 namespace ModelFs.Prefetching;
 
 /// <summary>One file of a prefetch. Its figures may be read by any thread.</summary>
-internal sealed class PrefetchFile(ContentNode file)
+internal sealed class PrefetchFile(ModelTree tree, ContentNode file)
 {
     private volatile ObjectHandle? handle;
     private long settled;
@@ -15,17 +15,19 @@ internal sealed class PrefetchFile(ContentNode file)
     /// <summary>0 where the registry does not know it.</summary>
     public long Size => file.Size ?? 0;
 
-    /// <summary>It is being fetched.</summary>
-    public bool IsOpen => handle is not null;
+    public ObjectDescriptor Descriptor => tree.Describe(file);
+
+    /// <summary>What of it an earlier run left in the cache.</summary>
+    public long BytesBefore { get; private set; }
 
     /// <summary>What of it is in the cache.</summary>
     public long Bytes => Math.Max(Interlocked.Read(ref settled), handle?.State.CachedBytes ?? 0);
 
     /// <summary>Counts what an earlier run left.</summary>
-    public async ValueTask LookAsync(ModelTree tree) => Interlocked.Exchange(ref settled, (await tree.GetStateAsync(file)).CachedBytes);
+    public async ValueTask<long> LookAsync() => settled = BytesBefore = (await tree.GetStateAsync(file)).CachedBytes;
 
     /// <returns>Why it failed, in words, or null.</returns>
-    public async ValueTask<string?> CompleteAsync(ModelTree tree, Pace? pace, CancellationToken cancellation)
+    public async ValueTask<string?> CompleteAsync(Pace? pace, CancellationToken cancellation)
     {
         using var opened = tree.Open(file);
         handle = opened;

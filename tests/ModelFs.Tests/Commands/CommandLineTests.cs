@@ -64,7 +64,7 @@ public sealed class CommandLineTests
     public async Task Prefetch_without_a_terminal_says_each_file_and_why_one_failed()
     {
         var output = new StringWriter();
-        var last = await PrefetchProgress.WriteLinesAsync(Reports(), output, TimeProvider.System);
+        var last = await new PrefetchLines(output, TimeProvider.System).WriteAsync(Reports());
         Assert.Equal("a: complete\nb: EIO\n", output.ToString());
         Assert.Equal((2, 6, 1), (last.Files, last.Bytes, last.Fetched));
         Assert.Equal("EIO", Assert.Single(last.Failures).Value);
@@ -72,15 +72,11 @@ public sealed class CommandLineTests
         static async IAsyncEnumerable<PrefetchReport> Reports()
         {
             yield return new PrefetchReport(0, 2, 0, 5, 10);
-            yield return new PrefetchReport(1, 2, 0, 6, 10, "a");
+            yield return new PrefetchReport(1, 2, 0, 6, 10) { Finished = [new("a")] };
             await Task.CompletedTask;
-            yield return new PrefetchReport(2, 2, 1, 6, 10, "b", "EIO");
+            yield return new PrefetchReport(2, 2, 1, 6, 10) { Finished = [new("b", "EIO")] };
         }
     }
-
-    [Fact]
-    public void Progress_says_rate_and_time_left() =>
-        Assert.Equal("1/3 files, 100 MiB of 300 MiB, 50.0 MiB/s, 4.0 s left", PrefetchProgress.Line(new PrefetchReport(1, 3, 0, 100 << 20, 300 << 20), 50 << 20));
 
     [Theory]
     [InlineData("frobnicate", "there is no verb 'frobnicate'; see modelfs --help")]
@@ -92,7 +88,11 @@ public sealed class CommandLineTests
     [InlineData("cat x --frob", "modelfs cat has no option '--frob'; see modelfs cat --help")]
     [InlineData("ls -x", "modelfs ls has no option '-x'; ")]
     [InlineData("cat x y", "Unrecognized command or argument 'y'; see modelfs cat --help")]
-    [InlineData("cat", "Required argument missing for command: 'cat'; see modelfs cat --help")]
+    [InlineData("cat", "modelfs cat needs a PATH; see modelfs cat --help")]
+    [InlineData("mount --daemon", "modelfs mount needs a MOUNTPOINT; see modelfs mount --help")]
+    [InlineData("cache ls --jsn", "modelfs cache ls has no option '--jsn', do you mean --json; see modelfs cache ls --help")]
+    [InlineData("prefetch x --include-all=y", "modelfs prefetch has no option '--include-all=y'; see modelfs prefetch --help")]
+    [InlineData("mount ~/m --cahce=/x", "modelfs mount has no option '--cahce=/x', do you mean --cache; see modelfs mount --help")]
     public void What_is_wrong_with_a_command_line_is_named(string line, string complaint) =>
         Assert.StartsWith(complaint, Complaint.About(CommandLine.Build().Parse(line)), StringComparison.Ordinal);
 

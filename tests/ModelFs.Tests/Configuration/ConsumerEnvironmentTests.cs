@@ -47,6 +47,10 @@ public sealed class ConsumerEnvironmentTests
     }
 
     [Fact]
+    public void Where_links_stand_beside_the_mount_a_container_reads_through_them() =>
+        Assert.Contains("ENV MODELS_MLFLOW=\"/models/MLFLOW\"\n", new ConsumerEnvironment(Options with { Links = true }, "/srv/mnt").Dockerfile(), StringComparison.Ordinal);
+
+    [Fact]
     public void A_composed_service_binds_the_parent_read_only_and_sees_what_is_mounted_in_it_later()
     {
         var service = (YamlMappingNode)Yaml(environment.Compose())["services"]["app"];

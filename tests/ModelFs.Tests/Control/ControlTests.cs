@@ -113,14 +113,17 @@ public sealed class ControlTests : IAsyncLifetime
     [Fact]
     public async Task Prefetch_reports_as_it_goes()
     {
-        PrefetchReport[] reports = [new(0, 2, 0, 5, 10), new(1, 2, 0, 6, 10, "a"), new(2, 2, 1, 6, 10, "b", "EIO")];
+        PrefetchReport[] reports =
+        [
+            new(0, 2, 0, 5, 10) { Running = [new("a", 5, 6)] }, new(1, 2, 0, 6, 10) { Finished = [new("a")] }, new(2, 2, 1, 6, 10) { Finished = [new("b", "EIO")] },
+        ];
         var store = new ScriptedStore();
         store.Prefetch.AddRange(reports);
         await using var daemon = await StartAsync(store);
         var received = new List<PrefetchReport>();
         await foreach (var report in daemon.PrefetchAsync(new PrefetchRequest(["a", "b"], new PrefetchOptions(["*.bin"], 2, 1 << 20)), CancellationToken.None))
             received.Add(report);
-        Assert.Equal(reports, received);
+        Assert.Equivalent(reports, received, strict: true);
         Assert.Equal(["a", "b"], store.Asked);
         Assert.Equal((2, 1 << 20, "*.bin"), (store.Options!.Jobs, store.Options.LimitRate, Assert.Single(store.Options.Include)));
     }

@@ -5,19 +5,8 @@ namespace ModelFs.Tests.EndToEnd;
 
 /// <summary><c>modelfs cache</c> and <c>modelfs stat</c>, each with a daemon and without.</summary>
 [Collection("mounts")]
-public sealed class CacheVerbTests : IAsyncLifetime
+public sealed class CacheVerbTests : OriginTests
 {
-    private readonly Scratch scratch = new();
-    private Origin origin = null!;
-
-    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
-
-    public async Task DisposeAsync()
-    {
-        await origin.DisposeAsync();
-        scratch.Dispose();
-    }
-
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -95,7 +84,9 @@ public sealed class CacheVerbTests : IAsyncLifetime
         await origin.Server.DisposeAsync();
         Assert.Equal("MLFLOW/tiny-bert/1 is no longer pinned\n", await OutputAsync("cache", "unpin", "MLFLOW/tiny-bert/1"));
         Assert.StartsWith("removed 4 files, ", await OutputAsync("cache", "clear", "MLFLOW/tiny-bert/1", "-y"), StringComparison.Ordinal);
-        Assert.Equal("", await OutputAsync("cache", "ls"));
+        var empty = await RunAsync("cache", "ls");
+        Assert.Equal((0, "", "nothing is in the cache\n"), (empty.ExitCode, empty.OutputText, empty.Errors));
+        Assert.Equal("nothing is pinned\n", (await RunAsync("cache", "pin")).Errors);
     }
 
     [Theory]

@@ -1,33 +1,23 @@
 using System.Text.Json;
+using ModelFs.Testing;
 using ModelFs.Tests.Harness;
 
 namespace ModelFs.Tests.EndToEnd;
 
 /// <summary><c>modelfs prefetch</c> as it is asked, interrupted and killed.</summary>
 [Collection("mounts")]
-public sealed class PrefetchTests : IAsyncLifetime
+public sealed class PrefetchTests : OriginTests
 {
     private const string Weights = "MLFLOW/tiny-bert/1/weights.bin";
 
     /// <summary>Slow enough that 4 MiB take half a minute: nobody misses the middle of it.</summary>
     private const string Slowly = "128KiB/s";
 
-    private readonly Scratch scratch = new();
-    private Origin origin = null!;
-
     private IReadOnlyDictionary<string, string> Variables => new Dictionary<string, string>
     {
         ["MODELFS_CACHE"] = scratch["cache"],
         ["MODELFS_REGISTRY_MLFLOW"] = origin.Registry["MLFLOW=".Length..],
     };
-
-    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
-
-    public async Task DisposeAsync()
-    {
-        await origin.DisposeAsync();
-        scratch.Dispose();
-    }
 
     [Theory]
     [InlineData("-", "MLFLOW/tiny-bert/1/weights.bin\n\n# not this one\n  MLFLOW/tiny-bert/2/config.json \n", 2)]
@@ -76,6 +66,50 @@ public sealed class PrefetchTests : IAsyncLifetime
         var result = await RunAsync("prefetch", "MLFLOW/tiny-bert/2");
         Assert.Equal(3, result.ExitCode);
         Assert.Matches("(?m)^MLFLOW/tiny-bert/2/config.json: .*500", result.Errors);
+    }
+
+    [Fact]
+    public async Task On_a_terminal_files_and_all_have_bars_and_what_failed_and_the_sum_are_left()
+    {
+        DebianPackages.Require("bsdutils");
+        Assert.Equal(0, (await RunAsync("ls", "MLFLOW/tiny-bert/1")).ExitCode);
+        File.Delete(origin.Store.ContentPath("1", "config.json"));
+        // Slow enough that the large file is seen on its way.
+        var prefetch = $"stty cols 100 rows 12; TERM=xterm '{ModelFsProcess.Executable}' prefetch MLFLOW/tiny-bert/1 --limit-rate 2MiB/s --cache '{scratch["cache"]}' --registry '{origin.Registry}'";
+        var result = await Shell.RunAsync($"script -qec \"{prefetch}\" /dev/null");
+        Assert.Equal(3, result.ExitCode);
+        Assert.Matches(@"MLFLOW/tiny-bert/1/weights\.bin +[━─]+ .* of 4\.00 MiB", result.Output);
+        Assert.Matches(@"[━─]+ [34]/4 files, .* of 4\.00 MiB, .*/s", result.Output);
+        // What is drawn last erases what was drawn before it.
+        var left = result.Output[(result.Output.LastIndexOf("\e[J", StringComparison.Ordinal) + 3)..];
+        Assert.Equal("modelfs: 1 of 4 files failed; run this again for them", left.Trim());
+        Assert.Matches("\e\\[JMLFLOW/tiny-bert/1/config.json: .*500", result.Output);
+    }
+
+    [Fact]
+    public async Task A_set_larger_than_the_cache_is_refused_before_anything_is_fetched_or_removed()
+    {
+        var store = FixtureFileStore.Create(scratch["mlruns"]);
+        var location = store.AddFile("large", "small.bin", 1000, 1);
+        using (var large = File.Create(store["0", FixtureFileStore.Run, "artifacts", "large", "large.bin"]))
+            large.SetLength(80 << 20);
+        store.AddVersion("fsmodel", 2, location);
+        string[] where = ["--registry", "LOCAL=mlflow:file://" + store.Root, "--cache", scratch["small"], "--config", scratch.Write("small.yaml", "cacheSize: 64MiB\n")];
+        Assert.Equal(0, (await ModelFsProcess.RunAsync(["prefetch", "LOCAL/fsmodel/1", .. where])).ExitCode);
+        var before = (await ModelFsProcess.RunAsync(["cache", "ls", "--json", .. where])).OutputText;
+        var result = await ModelFsProcess.RunAsync(["prefetch", "LOCAL/fsmodel/2", .. where]);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Matches(@"^modelfs: 2 files of 80\.0 MiB do not fit, the cache has room for \S+ MiB .*cacheSize.*--include; nothing was fetched or removed\n$", result.Errors);
+        Assert.Equal(before, (await ModelFsProcess.RunAsync(["cache", "ls", "--json", .. where])).OutputText);
+        Assert.Equal(0, (await ModelFsProcess.RunAsync(["prefetch", "LOCAL/fsmodel/2", "--include", "small*", .. where])).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_set_for_which_the_disk_is_too_full_is_refused_too()
+    {
+        var result = await ModelFsProcess.RunAsync(["prefetch", Weights], new Dictionary<string, string>(Variables) { ["MODELFS_MIN_FREE"] = "1000TiB" });
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("1 file of 4.00 MiB does not fit, the cache's disk has room for 0 B above minFree", result.Errors, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -9,19 +9,8 @@ namespace ModelFs.Tests.EndToEnd;
 
 /// <summary>The verbs that read, each with a daemon and without.</summary>
 [Collection("mounts")]
-public sealed class VerbTests : IAsyncLifetime
+public sealed class VerbTests : OriginTests
 {
-    private readonly Scratch scratch = new();
-    private Origin origin = null!;
-
-    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
-
-    public async Task DisposeAsync()
-    {
-        await origin.DisposeAsync();
-        scratch.Dispose();
-    }
-
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -37,6 +26,19 @@ public sealed class VerbTests : IAsyncLifetime
         Assert.Equal("MLFLOW/tiny-bert/1/MLmodel\n", await OutputAsync("resolve", "MLFLOW/tiny-bert/champion/MLmodel"));
         Assert.Equal("MLFLOW/tiny-bert/2\n", await OutputAsync("resolve", "models:/tiny-bert/latest"));
         Assert.Equal(origin.Content("1", "weights.bin"), (await RunAsync("cat", "models:/tiny-bert@champion/weights.bin")).Output);
+    }
+
+    [Fact]
+    public async Task A_path_under_a_mount_is_one_without_a_dot_before_it_too()
+    {
+        await using var mount = await MountAsync();
+        var below = await ModelFsProcess.RunAsync(["resolve", "mnt/MLFLOW/tiny-bert/champion/MLmodel"], workingDirectory: scratch.Path);
+        Assert.Equal(("MLFLOW/tiny-bert/1/MLmodel\n", ""), (below.OutputText, below.Errors));
+        // A registry of the configuration is meant where one is called so.
+        var named = new Dictionary<string, string> { ["MODELFS_CACHE"] = scratch["cache"], ["MODELFS_REGISTRY_mnt"] = "mlflow:" + origin.Server.Address };
+        var tree = await ModelFsProcess.RunAsync(["resolve", "mnt/tiny-bert"], named, scratch.Path);
+        Assert.Contains("mnt", tree.Errors, StringComparison.Ordinal);
+        Assert.NotEqual(0, tree.ExitCode);
     }
 
     [Theory]

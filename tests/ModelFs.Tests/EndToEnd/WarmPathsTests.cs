@@ -5,19 +5,8 @@ namespace ModelFs.Tests.EndToEnd;
 
 /// <summary>The paths below <c>prefetch:</c>, kept complete by a mount.</summary>
 [Collection("mounts")]
-public sealed class WarmPathsTests : IAsyncLifetime
+public sealed class WarmPathsTests : OriginTests
 {
-    private readonly Scratch scratch = new();
-    private Origin origin = null!;
-
-    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
-
-    public async Task DisposeAsync()
-    {
-        await origin.DisposeAsync();
-        scratch.Dispose();
-    }
-
     [Fact]
     public async Task A_configured_path_is_fetched_at_the_start_and_again_when_its_alias_moves()
     {

@@ -7,19 +7,8 @@ namespace ModelFs.Tests.Transcripts;
 
 /// <summary>docs/commands.md shows what the verbs print, or this fails.</summary>
 [Collection("mounts")]
-public sealed class TranscriptTests : IAsyncLifetime
+public sealed class TranscriptTests : OriginTests
 {
-    private readonly Scratch scratch = new();
-    private Origin origin = null!;
-
-    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
-
-    public async Task DisposeAsync()
-    {
-        await origin.DisposeAsync();
-        scratch.Dispose();
-    }
-
     /// <summary>With <c>WRITE_TRANSCRIPTS=1</c> it writes the document instead.</summary>
     [Fact]
     public async Task Every_transcript_is_what_the_program_prints()
