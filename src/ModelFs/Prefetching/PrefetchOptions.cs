@@ -8,7 +8,7 @@ namespace ModelFs.Prefetching;
 internal sealed record PrefetchOptions(IReadOnlyList<string> Include, int Jobs = PrefetchOptions.DefaultJobs, long? LimitRate = null)
 {
     /// <summary>Files at a time. One large file already uses what an origin gives; several small ones hide each other's round trips.</summary>
-    public const int DefaultJobs = 4;
+    public const int DefaultJobs = 8;
 
     /// <summary>More would take the places to fetch of those who read.</summary>
     public const int MostJobs = 64;
