@@ -26,7 +26,7 @@ public enum EvictionReason
 /// <param name="Path">Only what lies there, <c>MLFLOW/iris/2</c>; null for the whole cache.</param>
 /// <param name="ToBytes">Until what lies there takes no more than so much.</param>
 /// <param name="OlderThan">What was not used for so long.</param>
-/// <param name="All">All of it. Else, with neither of the others: what the limits say.</param>
+/// <param name="All">All of it. Else, with neither of the others: what the limits say of the whole cache, and nothing of one place.</param>
 /// <param name="DryRun">Only say what would go.</param>
 public sealed record EvictionRequest(string? Path = null, long? ToBytes = null, TimeSpan? OlderThan = null, bool All = false, bool DryRun = false);
 

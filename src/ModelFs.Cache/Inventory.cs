@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using ModelFs.Cache.Objects;
 using ModelFs.Cache.Space;
@@ -27,26 +28,28 @@ public sealed class Inventory
 
     /// <summary>Reads what lies at a path, or all, from the disk again and drops what is wrong: it is fetched again when somebody reads it.</summary>
     /// <returns>A report a file, and others on the way through large ones.</returns>
-    public IAsyncEnumerable<ScrubReport> ScrubAsync(string? path, CancellationToken cancellation)
+    public async IAsyncEnumerable<ScrubReport> ScrubAsync(string? path, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var reports = Channel.CreateBounded<ScrubReport>(16);
-        _ = RunAsync(() =>
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var scrubbing = RunAsync(() =>
         {
-            Exception? fault = null;
-            try
-            {
-                var objects = List(path).DistinctBy(o => o.Key).ToList();
-                new Scrub(cache, objects, report => reports.Writer.WriteAsync(report, cancellation).AsTask().GetAwaiter().GetResult(), cancellation).Run();
-            }
-            catch (Exception e)
-            {
-                fault = e;
-            }
-
-            reports.Writer.Complete(fault);
+            var objects = List(path).DistinctBy(o => o.Key).ToList();
+            new Scrub(cache, objects, report => reports.Writer.WriteAsync(report, stop.Token).AsTask().GetAwaiter().GetResult(), stop.Token).Run();
             return true;
-        }, cancellation).ContinueWith(t => reports.Writer.TryComplete(t.Exception?.InnerException), CancellationToken.None, TaskContinuationOptions.NotOnRanToCompletion, TaskScheduler.Default);
-        return reports.Reader.ReadAllAsync(cancellation);
+        }, stop.Token);
+        _ = scrubbing.ContinueWith(t => reports.Writer.Complete(t.Exception?.InnerException), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        try
+        {
+            await foreach (var report in reports.Reader.ReadAllAsync(cancellation).ConfigureAwait(false))
+                yield return report;
+        }
+        finally
+        {
+            // Whoever stops listening stops the thread, which else would wait for room for its next report.
+            await stop.CancelAsync().ConfigureAwait(false);
+            await ((Task)scrubbing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     /// <summary>Sets pins and takes others away, all or none. Objects that are not here yet are kept once they come.</summary>
@@ -128,7 +131,7 @@ public sealed class Inventory
     private EvictionResult Evict(EvictionRequest request)
     {
         var objects = List(request.Path).DistinctBy(o => o.Key).ToDictionary(o => o.Key);
-        var plan = request is { All: false, ToBytes: null, OlderThan: null } ? resources.Space.Plan(0, 0, null) : resources.Space.NewPlan();
+        var plan = request is { Path: null, All: false, ToBytes: null, OlderThan: null } ? resources.Space.Plan(0, 0, null) : resources.Space.NewPlan();
         if (request.OlderThan is { } age)
             plan.ChooseOlder(age, (key, _) => objects.ContainsKey(key));
         long used = request.Path is null ? resources.Space.UsedBytes : objects.Values.Sum(o => o.Bytes);

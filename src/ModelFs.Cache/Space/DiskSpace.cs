@@ -146,16 +146,14 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
     }
 
     /// <summary>Removes what a plan says; what somebody has opened since stays.</summary>
+    /// <remarks>Writers that need room meanwhile make it themselves: to unlink a large cache takes minutes.</remarks>
     /// <returns>What went.</returns>
     public List<Victim> Evict(EvictionPlan plan)
     {
-        lock (evicting)
-        {
-            var gone = plan.Victims.Where(victim => TryEvict(victim.Key)).ToList();
-            if (gone.Count > 0)
-                Log.Evicted(log, gone.Count, gone.Sum(victim => victim.Bytes));
-            return gone;
-        }
+        var gone = plan.Victims.Where(victim => TryEvict(victim.Key)).ToList();
+        if (gone.Count > 0)
+            Log.Evicted(log, gone.Count, gone.Sum(victim => victim.Bytes));
+        return gone;
     }
 
     /// <summary>Removes an object's files. The sidecar goes first: alone it would promise what is not there.</summary>
