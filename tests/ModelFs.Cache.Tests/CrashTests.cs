@@ -47,6 +47,34 @@ public sealed class CrashTests
     }
 
     [Fact]
+    public async Task An_index_that_is_older_than_an_eviction_says_nothing_of_the_file_that_was_begun_anew()
+    {
+        await using var test = await TestCache.OpenAsync();
+        byte[] content = TestContent.Make("a", 20 * CacheOptions.BlockSize);
+        await test.FillAsync("a", content);
+        await test.CloseAsync();
+        string former = test.Root + ".former";
+        Directory.Move(test.IndexDirectory, former);
+        await test.ReopenAsync();
+        await test.Cache.Inventory.EvictAsync(new EvictionRequest(All: true), CancellationToken.None);
+        using (var handle = test.Open("a", content, new TestSource(content)))
+        {
+            await handle.ExpectAsync(content, 7 * CacheOptions.BlockSize, 10);
+            await HandleReads.UntilAsync(() => handle.State.CachedBytes > 0, "it is stored");
+        }
+
+        await test.CloseAsync();
+        Directory.Delete(test.IndexDirectory, recursive: true);
+        Directory.Move(former, test.IndexDirectory);
+        await test.ReopenAsync();
+        await foreach (var report in test.Cache.Inventory.ScrubAsync(null, CancellationToken.None))
+            Assert.Null(report.Fault);
+        using (var handle = test.Open("a", content, new TestSource(content)))
+            await handle.ExpectAllAsync(content);
+        Assert.DoesNotContain(test.Lines, line => line.Contains("BlockDamaged", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task What_a_checkpoint_knew_survives_a_kill()
     {
         await using var test = new TestCache();

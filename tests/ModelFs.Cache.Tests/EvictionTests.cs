@@ -185,6 +185,17 @@ public sealed class EvictionTests
     }
 
     [Fact]
+    public async Task What_is_asked_of_one_place_with_no_limit_of_its_own_removes_nothing_elsewhere()
+    {
+        await using var test = await TestCache.OpenAsync(Limit);
+        byte[] content = TestContent.Make("content", 1000);
+        await test.FillAsync("old", content);
+        test.Cache.Resources.Space.AddMetadataBytes(2 * Limit);
+        Assert.Empty((await test.Cache.Inventory.EvictAsync(new EvictionRequest("OTHER", DryRun: true), CancellationToken.None)).Objects);
+        test.Cache.Resources.Space.AddMetadataBytes(-2 * Limit);
+    }
+
+    [Fact]
     public async Task Space_of_a_file_that_is_unlinked_while_it_is_read_counts_until_its_reader_goes()
     {
         await using var test = await TestCache.OpenAsync();

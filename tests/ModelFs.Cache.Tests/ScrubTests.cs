@@ -101,6 +101,18 @@ public sealed class ScrubTests
         Assert.DoesNotContain(test.Lines, line => line.Contains("BlockDamaged", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_verification_ends_with_whoever_listens_to_it()
+    {
+        await using var test = await TestCache.OpenAsync();
+        for (int i = 0; i < 30; i++)
+            await test.FillAsync($"{i}", TestContent.Make($"{i}", 1000));
+        // More reports than are kept for a listener: the thread would wait for ever, and this with it.
+        await foreach (var _ in test.Cache.Inventory.ScrubAsync(null, CancellationToken.None))
+            break;
+        Assert.Equal(30, (await ScrubAsync(test, null)).Count);
+    }
+
     private static void Damage(string path, params ReadOnlySpan<long> offsets)
     {
         using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);

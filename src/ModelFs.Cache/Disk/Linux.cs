@@ -28,6 +28,7 @@ internal static class Linux
     private const int AtWorkingDirectory = -100;
     private const int AtEmptyPath = 0x1000;
     private const uint StatxBasic = 0x7ff;
+    private const string GenerationName = "user.modelfs.generation";
 
     [StructLayout(LayoutKind.Sequential)]
     public struct IoVector
@@ -100,6 +101,23 @@ internal static class Linux
 
     [DllImport("libc", SetLastError = true)]
     private static extern int statx(int directory, ref byte path, int flags, uint mask, ref StatxBuffer buffer);
+
+    [DllImport("libc")]
+    private static extern int setxattr(ref byte path, ref byte name, ref uint value, nint size, int flags);
+
+    [DllImport("libc")]
+    private static extern nint getxattr(ref byte path, ref byte name, ref uint value, nint size);
+
+    /// <summary>Notes a number in an attribute of a file; false where the filesystem has none.</summary>
+    public static bool SetGeneration(string path, uint generation) =>
+        setxattr(ref Terminated(path)[0], ref Terminated(GenerationName)[0], ref generation, sizeof(uint), 0) == 0;
+
+    /// <summary>What <see cref="SetGeneration"/> noted, or null.</summary>
+    public static uint? Generation(string path)
+    {
+        uint generation = 0;
+        return getxattr(ref Terminated(path)[0], ref Terminated(GenerationName)[0], ref generation, sizeof(uint)) == sizeof(uint) ? generation : null;
+    }
 
     /// <summary>Drops a file's clean pages from memory, so that the next read comes from the disk. Pages that somebody maps stay.</summary>
     public static void DropPages(int fd, long offset, long length) => _ = posix_fadvise(fd, offset, length, PagesNotNeeded);

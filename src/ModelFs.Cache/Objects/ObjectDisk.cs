@@ -41,8 +41,13 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     /// <exception cref="IOException">The disk fails.</exception>
     public IObjectFile? Open(bool create)
     {
+        string path = Resources.Paths.Of(owner.Key);
         lock (opening)
-            return file ??= Resources.OpenFile(Resources.Paths.Of(owner.Key), create);
+        {
+            if (file is null && (file = Resources.OpenFile(path, create)) is not null && create)
+                Generation.Write(path, owner.Generation);
+            return file;
+        }
     }
 
     /// <summary>Stores a block that has arrived. False when the disk does not take it: it is served from memory then.</summary>

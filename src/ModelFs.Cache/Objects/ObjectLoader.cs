@@ -20,7 +20,7 @@ internal static class ObjectLoader
         {
             // Nothing is known of it then: its blocks are fetched, and whatever lies on the disk is overwritten.
             Log.CannotOpen(target.Resources.Log, target.Name, e.Message);
-            target.Adopt(target.Descriptor.Size ?? -1, NewGeneration(), [], [], @sealed: false);
+            target.Adopt(target.Descriptor.Size ?? -1, Generation.New(), [], [], @sealed: false);
         }
     }
 
@@ -51,7 +51,8 @@ internal static class ObjectLoader
         }
 
         string path = resources.Paths.Of(target.Key);
-        if (indexed is not null && descriptor.Size is { } size && size != indexed.Record.Size)
+        bool isIndexed = indexed is not null;
+        if (indexed is not null && ((descriptor.Size is { } size && size != indexed.Record.Size) || !Generation.Agrees(path, indexed.Record.Generation)))
             indexed = null;
         var sidecar = Sidecar.Read(path, target.Key);
         if (sidecar is not null && ((descriptor.Size is { } wanted && wanted != sidecar.Size) || !Agrees(descriptor.Sha256.Span, sidecar.Digest.Span)))
@@ -62,9 +63,9 @@ internal static class ObjectLoader
             // Bytes that nobody vouches for are not kept beside those to come.
             target.Disk.Dispose();
             resources.Space.Remove(target.Key);
-            if (indexed is not null)
+            if (isIndexed)
                 _ = resources.Index.RemoveAsync(target.Key);
-            target.Adopt(descriptor.Size ?? -1, NewGeneration(), [], [], @sealed: false);
+            target.Adopt(descriptor.Size ?? -1, Generation.New(), [], [], @sealed: false);
             return;
         }
 
@@ -82,7 +83,7 @@ internal static class ObjectLoader
             bool[] all = new bool[sidecar.Checksums.Length];
             Array.Fill(all, true);
             bool isSealed = descriptor.Sha256.IsEmpty || !sidecar.Digest.IsEmpty;
-            target.Adopt(sidecar.Size, indexed?.Record.Generation ?? NewGeneration(), all, sidecar.Checksums, isSealed, vouched: isVouched);
+            target.Adopt(sidecar.Size, indexed?.Record.Generation ?? Generation.Read(path) ?? Generation.New(), all, sidecar.Checksums, isSealed, vouched: isVouched);
             _ = resources.Index.PutAsync(target.Key, target.Record(), [.. sidecar.Checksums.Select((checksum, i) => (i, checksum))]);
         }
 
@@ -97,10 +98,8 @@ internal static class ObjectLoader
         bool right = Agrees(target.Descriptor.Sha256.Span, SHA256.HashData([]));
         if (!right)
             target.Quarantine();
-        target.Adopt(0, NewGeneration(), [], [], @sealed: right);
+        target.Adopt(0, Generation.New(), [], [], @sealed: right);
     }
 
     private static bool Agrees(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b) => a.IsEmpty || b.IsEmpty || a.SequenceEqual(b);
-
-    private static uint NewGeneration() => (uint)Random.Shared.NextInt64(1, uint.MaxValue);
 }

@@ -76,7 +76,7 @@ internal sealed class Scrub(BlockCache cache, IReadOnlyList<StoredObject> object
         bool[] all = new bool[sidecar.Checksums.Length];
         Array.Fill(all, true);
         long lastUse = resources.Catalog.Find(key)?.LastUse ?? resources.Now;
-        var record = indexed?.Record ?? new ObjectRecord(sidecar.Size, 1, (uint)(lastUse / 60_000), ObjectFlags.None);
+        var record = indexed?.Record ?? new ObjectRecord(sidecar.Size, Generation.Read(resources.Paths.Of(key)) ?? 1, (uint)(lastUse / 60_000), ObjectFlags.None);
         return (new IndexedObject(record with { Size = sidecar.Size }, all, sidecar.Checksums), sidecar.Digest);
     }
 

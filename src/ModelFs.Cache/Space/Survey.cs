@@ -46,6 +46,13 @@ internal static class Survey
 
         bool isSealed = File.Exists(sidecar);
         var record = resources.Index.FindAsync(key).GetAwaiter().GetResult();
+        if (record is { } found && !Generation.Agrees(path, found.Generation))
+        {
+            // Of an earlier life: it was evicted and begun again since the last checkpoint.
+            _ = resources.Index.RemoveAsync(key);
+            record = null;
+        }
+
         if (record is null && !isSealed)
         {
             // Neither the index nor a sidecar vouches for it: a crash came before either.
