@@ -127,6 +127,13 @@ public sealed class ModelFsProcess : IAsyncDisposable
     /// <summary>SIGKILL: no word of farewell, and the corpse of a mount.</summary>
     public Task<int> KillAsync() => SignalAsync("KILL");
 
+    /// <summary>SIGKILL, and waits until it is dead; nothing if it has ended by itself.</summary>
+    public void Kill()
+    {
+        process.Kill();
+        Assert.True(process.WaitForExit(Limit));
+    }
+
     public async Task<int> WaitForExitAsync()
     {
         using var time = new CancellationTokenSource(Limit);

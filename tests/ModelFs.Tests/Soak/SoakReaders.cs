@@ -132,7 +132,7 @@ internal sealed class SoakReaders : IDisposable
     public void Dispose()
     {
         process.Kill();
-        process.WaitForExit();
+        process.WaitForExit(TimeSpan.FromMinutes(1));
         process.Dispose();
     }
 

@@ -6,12 +6,15 @@ using ModelFs.Tests.Harness;
 namespace ModelFs.Tests.Soak;
 
 /// <summary>A daemon under load on a cache that is smaller than what is read, killed at random moments and started again on what is left.</summary>
-/// <remarks><c>SOAK_KILLS</c> is how often (default 8), <c>SOAK_SEED</c> repeats a run's choices; the moments themselves nothing repeats.</remarks>
+/// <remarks><c>SOAK_KILLS</c> is how often (default 4), <c>SOAK_SEED</c> repeats a run's choices; the moments themselves nothing repeats.</remarks>
 [Collection("mounts")]
 public sealed class SoakTests : IAsyncLifetime
 {
     private const long CacheSize = 64 << 20;
     private const int Files = 26;
+
+    /// <summary>What two writers may have been admitted with at the same time, and what the index grows by within the second between two looks at it.</summary>
+    private const long InFlight = 2 << 20;
 
     /// <summary>Of a path that is read and pinned before the first kill.</summary>
     private const string Pinned = "MLFLOW/tiny-bert/1";
@@ -31,7 +34,7 @@ public sealed class SoakTests : IAsyncLifetime
         Directory.CreateDirectory(scratch["www"]);
         for (int i = 0; i < Files; i++)
         {
-            var content = new byte[(1 << 20) + (i * 300_001)];
+            var content = new byte[(1 << 20) + 1 + (i * 300_001)];
             random.NextBytes(content);
             await File.WriteAllBytesAsync(scratch["www", $"{i}.bin"], content);
             files.Add(new SoakFile(scratch["mnt", "WWW", $"{i}.bin"], scratch["www", $"{i}.bin"]));
@@ -55,7 +58,7 @@ public sealed class SoakTests : IAsyncLifetime
     public async Task Killed_under_load_a_daemon_loses_nothing_that_was_complete_serves_no_wrong_byte_and_leaks_no_space()
     {
         var cache = new SoakCache(scratch["cache"]);
-        int kills = Number("SOAK_KILLS", 8);
+        int kills = Number("SOAK_KILLS", 4);
         for (int kill = 0; kill <= kills; kill++)
         {
             var where = $"seed {seed}, after {kill} kills: ";
@@ -73,13 +76,18 @@ public sealed class SoakTests : IAsyncLifetime
             using var readers = SoakReaders.Start(random.Next(1 << 20), [.. files, .. pinned]);
             await using var prefetch = ModelFsProcess.Start(["prefetch", $"WWW/{random.Next(Files)}.bin", $"WWW/{random.Next(Files)}.bin", "MLFLOW/tiny-bert/2"], Variables);
             await Task.Delay(random.Next(300, 3500));
-            var held = readers.Kill(() => Kill(daemon.Id));
+            // The verb first: without a daemon it would use the cache by itself.
+            var held = readers.Kill(() =>
+            {
+                prefetch.Kill();
+                daemon.Kill();
+            });
             Assert.True(readers.Faults.Count == 0, where + string.Join("; ", readers.Faults));
 
             var whole = cache.Sealed();
             Assert.All(held.Select(f => new FileInfo(f).Length), size => Assert.True(whole.Contains(size), $"{where}the file of {size} bytes was open and complete, and is not now"));
             Assert.All(pinned, f => Assert.True(whole.Contains(f.Size), $"{where}{f.Path} was pinned and complete, and is not now"));
-            Assert.True(cache.Bytes <= CacheSize, $"{where}{cache.Bytes} bytes are taken of {CacheSize}");
+            Assert.True(cache.Bytes <= CacheSize + InFlight, $"{where}{cache.Bytes} bytes are taken of {CacheSize}");
         }
     }
 
@@ -108,7 +116,7 @@ public sealed class SoakTests : IAsyncLifetime
         for (var start = Stopwatch.GetTimestamp(); difference is not null; await Task.Delay(50))
         {
             difference = cache.DifferenceTo(await InfoAsync());
-            Assert.True(difference is null || Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(30), where + difference);
+            Assert.True(difference is null || Stopwatch.GetElapsedTime(start) < TimeSpan.FromMinutes(2), where + difference);
         }
     }
 
@@ -130,16 +138,10 @@ public sealed class SoakTests : IAsyncLifetime
     private Dictionary<string, string> Variables => new()
     {
         ["MODELFS_CACHE"] = scratch["cache"],
+        ["MODELFS_CACHE_SIZE"] = $"{CacheSize}",
         ["MODELFS_REGISTRY_MLFLOW"] = models.Registry["MLFLOW=".Length..],
         ["MODELFS_REGISTRY_WWW"] = tree.Registry["WWW=".Length..],
     };
-
-    private static void Kill(int id)
-    {
-        using var process = Process.GetProcessById(id);
-        process.Kill();
-        process.WaitForExit();
-    }
 
     private static int Number(string variable, int otherwise) =>
         Environment.GetEnvironmentVariable(variable) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
