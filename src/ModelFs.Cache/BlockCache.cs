@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 using ModelFs.Cache.Disk;
 using ModelFs.Cache.Index;
 using ModelFs.Cache.Objects;
@@ -78,6 +79,10 @@ public sealed class BlockCache : IAsyncDisposable
 
     /// <summary>The filesystems, as mountinfo calls them, from which the kernel may read sealed objects in our place.</summary>
     public static IReadOnlyCollection<string> PassthroughFilesystems => Filesystem.Readable;
+
+    /// <summary>A file beside the objects, on the same filesystem: whether the kernel takes such ones can be tried with it.</summary>
+    /// <exception cref="IOException">The disk fails.</exception>
+    public SafeFileHandle OpenSample() => DirectoryLock.OpenOwner(resources.Options.Directory);
 
     /// <summary>Ends when the accounts of a directory that was found are whole.</summary>
     internal Task Surveyed => upkeep.Surveyed;

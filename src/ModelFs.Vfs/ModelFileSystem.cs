@@ -36,7 +36,7 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
         this.tree = tree;
         nodes = new NodeTable(tree.Cache.Ordinals);
         places = new Places(tree.Registries, tree.Trees, nodes, logs.CreateLogger<ModelFileSystem>());
-        passthrough = new Passthrough(tree.Cache, tree.Time, logs.CreateLogger<ModelFileSystem>());
+        tree.Passthrough = passthrough = new Passthrough(tree.Cache, tree.Opens, tree.Time, logs.CreateLogger<ModelFileSystem>());
         files = new OpenFiles(tree.Time, passthrough.End);
         tree.Cache.RoomNeeded = files.CloseLingering;
         var treeEntries = new TreeEntries(tree, places, files, passthrough);
@@ -156,6 +156,7 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
     public void Dispose()
     {
         tree.Cache.RoomNeeded = null;
+        tree.Passthrough = null;
         files.Dispose();
         nodes.Dispose();
     }

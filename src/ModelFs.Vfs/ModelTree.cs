@@ -4,6 +4,7 @@ using ModelFs.Cache;
 using ModelFs.Fuse;
 using ModelFs.Registries;
 using ModelFs.Vfs.Content;
+using ModelFs.Vfs.Files;
 using ModelFs.Vfs.Freshness;
 using ModelFs.Vfs.Listings;
 using ModelFs.Vfs.Names;
@@ -66,6 +67,11 @@ public sealed class ModelTree : IAsyncDisposable
 
     internal TreeOptions Options { get; }
 
+    internal OpenCounters Opens => metrics.Opens;
+
+    /// <summary>Of the mount; null where there is none.</summary>
+    internal Passthrough? Passthrough { get; set; }
+
     internal TimeProvider Time { get; }
 
     /// <summary>Walks a path (<c>MLFLOW/iris/champion/MLmodel</c>, escaped names, no leading slash needed).</summary>
@@ -104,6 +110,10 @@ public sealed class ModelTree : IAsyncDisposable
 
     /// <summary>What the cache holds of a file.</summary>
     public ValueTask<ObjectState> GetStateAsync(ContentNode file) => Cache.GetStateAsync(Describe(file).Key);
+
+    /// <summary>How the next open of a file reads, as <c>user.modelfs.mode</c> says it: <c>passthrough</c> or <c>sealed</c>, if it is complete, else <c>lazy</c>.</summary>
+    public ValueTask<string> GetModeAsync(ContentNode file) =>
+        Passthrough is { } mounted ? mounted.ModeAsync(Describe(file).Key) : Passthrough.ModeWithoutAsync(Cache, Describe(file).Key);
 
     /// <summary>A file itself, or all files below a directory; links are not followed, since what they point to is listed too.</summary>
     public async IAsyncEnumerable<TreeResult<ContentNode>> ListFilesBelowAsync(TreeNode node, [EnumeratorCancellation] CancellationToken cancellation)

@@ -1,5 +1,6 @@
 using ModelFs.Fuse;
 using ModelFs.Testing.Kernel;
+using ModelFs.Vfs.Files;
 using ModelFs.Vfs.Tests.Support;
 
 namespace ModelFs.Vfs.Tests;
@@ -125,6 +126,32 @@ public sealed class OpenModeTests
     }
 
     [Fact]
+    public async Task Opens_are_counted_by_the_way_they_go_and_by_the_first_reason()
+    {
+        await using var tree = await StartAsync();
+        Assert.Equal([], Counts());
+        var lazy = await tree.NodeAsync(Weights);
+        await tree.Kernel.OpenAsync(lazy);
+        Assert.Equal([(OpenWay.Incomplete, 1)], Counts());
+        await SealAsync(tree);
+
+        // Who is sent back has opened nothing.
+        await tree.Kernel.OpenAsync(lazy);
+        await tree.Kernel.OpenAsync(lazy);
+        var node = await tree.NodeAsync(Weights);
+        await tree.Kernel.OpenAsync(node);
+        await tree.Kernel.OpenAsync(node);
+        Assert.Equal([(OpenWay.PassedThrough, 2), (OpenWay.Incomplete, 1), (OpenWay.Held, 1)], Counts());
+
+        tree.Kernel.RefuseBacking = Errno.EPERM;
+        await SealAsync(tree, InTree);
+        await tree.Kernel.OpenAsync(await tree.NodeAsync(InTree));
+        Assert.Equal([(OpenWay.PassedThrough, 2), (OpenWay.Obstructed, 1), (OpenWay.Incomplete, 1), (OpenWay.Held, 1)], Counts());
+
+        (OpenWay, long)[] Counts() => [.. Enum.GetValues<OpenWay>().Select(way => (way, tree.Tree.Opens[way])).Where(count => count.Item2 > 0)];
+    }
+
+    [Fact]
     public async Task After_a_clean_restart_a_sealed_file_passes_through_at_its_first_open()
     {
         await using var tree = await StartAsync();
@@ -149,6 +176,7 @@ public sealed class OpenModeTests
         tree.Time.Advance(TimeSpan.FromSeconds(6));
         await TreeUnderTest.EventuallyAsync(() => tree.Kernel.Backings.IsEmpty);
         Assert.Equal(KeepCache, (await tree.Kernel.OpenAsync(node)).Open.Flags);
+        Assert.Equal(1, tree.Tree.Opens[OpenWay.Unverified]);
         Assert.Equal(tree.Registry.Models["bert"].Versions["1"].Files["weights"].Bytes, await tree.ReadAsync(node));
     }
 

@@ -32,7 +32,7 @@ internal sealed class DirectoryLock : IDisposable
         var indexLock = Take(Path.Combine(indexDirectory, "lock"), indexDirectory);
         try
         {
-            var ownerFile = Take(Path.Combine(directory, "owner"), directory);
+            var ownerFile = Take(OwnerOf(directory), directory);
             try
             {
                 string former = ReadText(ownerFile);
@@ -60,6 +60,9 @@ internal sealed class DirectoryLock : IDisposable
         }
     }
 
+    /// <summary>The owner file once more, whoever has locked it.</summary>
+    public static SafeFileHandle OpenOwner(string directory) => Linux.OpenLockFile(OwnerOf(directory));
+
     /// <summary>Says that we live. Null, or who owns the directory now.</summary>
     public string? Beat(TimeProvider time)
     {
@@ -86,6 +89,8 @@ internal sealed class DirectoryLock : IDisposable
         ownerFile.Dispose();
         indexLock.Dispose();
     }
+
+    private static string OwnerOf(string directory) => Path.Combine(directory, "owner");
 
     private static SafeFileHandle Take(string path, string directory)
     {

@@ -12,8 +12,7 @@ namespace ModelFs.Vfs.Files;
 /// <remarks>
 /// registry and revision (the version; in a tree of files, the file's validator) on all that has them; on files also digest (<c>sha256:…</c>, where the registry gives one),
 /// cached (bytes on disk), verified (<c>yes</c>: the whole matched its digest; <c>no</c>: it did not, and reads fail;
-/// <c>unknown</c>: no digest, or not complete yet) and mode (<c>passthrough</c>: complete, checked, and read by the kernel
-/// itself; <c>sealed</c>: complete and checked; <c>lazy</c>: fetched as it is read).
+/// <c>unknown</c>: no digest, or not complete yet) and mode (<see cref="Passthrough.ModeAsync"/>).
 /// </remarks>
 internal sealed class ExtendedAttributes(BlockCache cache, Passthrough passthrough)
 {
@@ -51,7 +50,7 @@ internal sealed class ExtendedAttributes(BlockCache cache, Passthrough passthrou
             "digest" when place.IsFile && place.Content?.File(place.Id.Index).Sha256 is { } digest => $"sha256:{digest}",
             "cached" when place.IsFile => (await StateAsync(place).ConfigureAwait(false)).CachedBytes.ToString(CultureInfo.InvariantCulture),
             "verified" when place.IsFile => Verified(await StateAsync(place).ConfigureAwait(false)),
-            "mode" when place.IsFile => await ModeAsync(place).ConfigureAwait(false),
+            "mode" when place.IsFile => await passthrough.ModeAsync(KeyOf(place)).ConfigureAwait(false),
             _ => null,
         };
         return value is null ? Errno.ENODATA : new ReadOnlyMemory<byte>(Encoding.UTF8.GetBytes(value));
@@ -63,14 +62,6 @@ internal sealed class ExtendedAttributes(BlockCache cache, Passthrough passthrou
     private static ObjectKey KeyOf(Place place) => place.Tree is { } tree
         ? ObjectIdentity.Describe(tree.Name, tree.Tree.Description, TreeKeys.FileOf(place.Key)).Key
         : place.Content!.KeyOf(place.Registry!.Name, place.Id.Index);
-
-    /// <summary>How the next open reads.</summary>
-    private async ValueTask<string> ModeAsync(Place place)
-    {
-        if (passthrough.Obstacle is null && await cache.CanPassThroughAsync(KeyOf(place)).ConfigureAwait(false))
-            return "passthrough";
-        return (await StateAsync(place).ConfigureAwait(false)).Sealed ? "sealed" : "lazy";
-    }
 
     private static string Verified(ObjectState state) => state switch
     {

@@ -12,7 +12,7 @@ namespace ModelFs.Vfs.Files;
 /// with its next lookup; who opens the old one is sent back to look (ESTALE, which the kernel answers by itself: it resolves the path
 /// anew). That needs no notification, which would wait for lookups in the directory.
 /// </remarks>
-internal sealed class Passthrough(BlockCache cache, TimeProvider time, ILogger log)
+internal sealed class Passthrough(BlockCache cache, OpenCounters counters, TimeProvider time, ILogger log)
 {
     /// <summary>Looking up what is on disk takes a millisecond; a disk that hangs shall not make an open hang.</summary>
     private static readonly TimeSpan DecisionLimit = TimeSpan.FromSeconds(1);
@@ -31,10 +31,21 @@ internal sealed class Passthrough(BlockCache cache, TimeProvider time, ILogger l
     /// <summary>Why the kernel does not read files itself, or null.</summary>
     public string? Obstacle => obstacle;
 
+    /// <summary>
+    /// How the next open of a file reads: <c>passthrough</c> (complete, checked, and read by the kernel itself), <c>sealed</c> (complete and
+    /// checked) or <c>lazy</c> (fetched as it is read).
+    /// </summary>
+    public async ValueTask<string> ModeAsync(ObjectKey key) =>
+        obstacle is null && await cache.CanPassThroughAsync(key).ConfigureAwait(false) ? "passthrough" : await ModeWithoutAsync(cache, key).ConfigureAwait(false);
+
+    /// <summary>The same where nothing is mounted.</summary>
+    public static async ValueTask<string> ModeWithoutAsync(BlockCache cache, ObjectKey key) =>
+        (await cache.GetStateAsync(key).ConfigureAwait(false)).Sealed ? "sealed" : "lazy";
+
     public void Begin(FuseSession started)
     {
         session = started;
-        obstacle = cache.PassthroughObstacle ?? (started.OffersPassthrough ? null : "the kernel does not offer it (Linux 6.9 does)");
+        obstacle = cache.PassthroughObstacle ?? (started.OffersPassthrough ? Try(started) : "the kernel does not offer it (Linux 6.9 does)");
         if (obstacle is { } reason)
             log.ServedOnly(reason);
     }
@@ -98,7 +109,7 @@ internal sealed class Passthrough(BlockCache cache, TimeProvider time, ILogger l
             session!.InvalidateInode(file.Node, 0, 0);
     }
 
-    private static async ValueTask<FuseResult<FuseOpen>> OpenDecidedAsync(OpenFiles.OpenFile file, Task? deciding)
+    private async ValueTask<FuseResult<FuseOpen>> OpenDecidedAsync(OpenFiles.OpenFile file, Task? deciding)
     {
         while (true)
         {
@@ -155,27 +166,54 @@ internal sealed class Passthrough(BlockCache cache, TimeProvider time, ILogger l
         var error = session!.TryOpenBacking(file, out var backing);
         if (error == Errno.None)
             return backing;
-        var reason = error switch
-        {
-            Errno.EPERM => "the daemon lacks CAP_SYS_ADMIN",
-            Errno.ELOOP => "the cache lies on a filesystem that is stacked on another",
-            _ => $"the kernel refuses a backing file with {error}",
-        };
-        if (error != Errno.ENODEV && Interlocked.Exchange(ref obstacle, reason) is null)
+        if (error != Errno.ENODEV && ObstacleOf(error) is { } reason && Interlocked.Exchange(ref obstacle, reason) is null)
             log.ServedOnly(reason);
         return 0;
     }
 
+    /// <summary>Gives the kernel a file for a moment: whether it takes them, the status says before anybody opens one.</summary>
+    private string? Try(FuseSession started)
+    {
+        try
+        {
+            using var sample = cache.OpenSample();
+            var error = started.TryOpenBacking(sample, out var backing);
+            if (error == Errno.None)
+                started.CloseBacking(backing);
+            return ObstacleOf(error);
+        }
+        catch (IOException e)
+        {
+            // The first open of a complete file tells.
+            log.NotPassedThrough(e.Message);
+            return null;
+        }
+    }
+
+    private static string? ObstacleOf(Errno error) => error switch
+    {
+        Errno.None => null,
+        Errno.EPERM => "the daemon lacks CAP_SYS_ADMIN",
+        Errno.ELOOP => "the cache lies on a filesystem that is stacked on another",
+        _ => $"the kernel refuses a backing file with {error}",
+    };
+
     private bool MaySendBack(OpenFiles.OpenFile file) => file.SentBack is not { } before || time.GetElapsedTime(before) > SendBackOnceIn;
 
-    private static FuseResult<FuseOpen> PassThrough(OpenFiles.OpenFile file)
+    private FuseResult<FuseOpen> PassThrough(OpenFiles.OpenFile file)
     {
+        counters.Add(OpenWay.PassedThrough);
         file.PassedThrough++;
         return new FuseOpen(0, FuseOpenFlags.Passthrough, file.BackingId);
     }
 
-    private static FuseResult<FuseOpen> Serve(OpenFiles.OpenFile file)
+    private FuseResult<FuseOpen> Serve(OpenFiles.OpenFile file)
     {
+        counters.Add(
+            obstacle is not null ? OpenWay.Obstructed
+            : !file.Handle.IsSealed ? OpenWay.Incomplete
+            : file.Served > 0 ? OpenWay.Held
+            : OpenWay.Unverified);
         file.Served++;
         return Served;
     }

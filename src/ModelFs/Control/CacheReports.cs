@@ -30,7 +30,7 @@ internal sealed record PinReport(string Path, string? Setting, int Files, long C
 /// <param name="Files">In a directory of a version; null elsewhere.</param>
 /// <param name="Size">Of the file, or of all files of the directory whose size is known.</param>
 /// <param name="Verified"><c>yes</c>, <c>no</c> or <c>unknown</c>: whether the whole matched its digest.</param>
-/// <param name="Mode"><c>sealed</c>: complete and checked; <c>lazy</c>: fetched as it is read.</param>
+/// <param name="Mode">How the next open reads: <c>passthrough</c>: complete, checked, and read by the kernel itself; <c>sealed</c>: complete and checked; <c>lazy</c>: fetched as it is read.</param>
 /// <param name="Asked">When the registry last said so of what can change: the model, its aliases, that the version exists.</param>
 /// <param name="FilesAsked">When the registry told the version's files, which never change.</param>
 internal sealed record StatReport(

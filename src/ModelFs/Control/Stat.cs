@@ -49,7 +49,7 @@ internal sealed class Stat(ModelTree tree, Inventory inventory, Func<string, (st
             CachedBytes = state.CachedBytes,
             Digest = descriptor.Sha256.IsEmpty ? null : "sha256:" + Convert.ToHexStringLower(descriptor.Sha256.Span),
             Verified = state switch { { Quarantined: true } => "no", { Sealed: true, DigestMatched: true } => "yes", _ => "unknown" },
-            Mode = state.Sealed ? "sealed" : "lazy",
+            Mode = await tree.GetModeAsync(file),
             Pinned = inventory.IsPinned(descriptor.Key),
             Object = descriptor.Key.ToString(),
         };

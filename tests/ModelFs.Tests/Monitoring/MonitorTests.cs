@@ -39,6 +39,7 @@ public sealed partial class MonitorTests : IAsyncLifetime
         Assert.Equal(text.Value("modelfs_cache_reads_total"), text.Value("modelfs_cache_hits_total") + text.Value("modelfs_cache_misses_total"));
         Assert.True(text.Value("modelfs_fuse_request_duration_seconds_count", ("operation", "read")) > 0);
         Assert.True(text.Value("modelfs_fuse_request_duration_seconds_count", ("operation", "lookup")) > 0);
+        Assert.True(text.Value("modelfs_opens_total", ("mode", "served")) + text.Value("modelfs_opens_total", ("mode", "passthrough")) > 0);
         Assert.True(text.Value("modelfs_cache_used_bytes") >= size);
         Assert.Equal(100.0 * (1L << 30), text.Value("modelfs_cache_limit_bytes"));
         Assert.Equal((1.0, 0.0), (text.Value("modelfs_registry_up", ("registry", "MLFLOW")), text.Value("modelfs_cache_fault")));
