@@ -14,6 +14,9 @@ public sealed class Inventory
 
     internal Inventory(BlockCache cache) => (this.cache, resources) = (cache, cache.Resources);
 
+    /// <summary>Ends when all that lies in a cache that was just opened is counted.</summary>
+    public Task Surveyed => cache.Surveyed;
+
     public IReadOnlyList<Pin> Pins => resources.Pins.All;
 
     public bool IsPinned(ObjectKey key) => resources.Pins.Contains(key);

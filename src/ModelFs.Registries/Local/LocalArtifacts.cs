@@ -64,32 +64,29 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, RegistryOption
     {
         var opened = Open(path, isDirectory: false);
         if (opened.Error is { } error) return error;
-        var handle = opened.Value;
-        if (LocalFiles.LengthOf(handle) is not { } total)
-        {
-            handle.Dispose();
-            return new RegistryError(RegistryErrorKind.Unsupported, $"{Shown.Quoted(path)} is no regular file.");
-        }
+        var result = ContentOf(opened.Value, path, file, offset, length);
+        if (!result.IsOk) opened.Value.Dispose();
+        return result;
+    }
 
+    private RegistryResult<ContentStream> ContentOf(SafeFileHandle handle, string path, ManifestFile file, long offset, long length)
+    {
+        if (LocalFiles.LengthOf(handle) is not { } total)
+            return new RegistryError(RegistryErrorKind.Unsupported, $"{Shown.Quoted(path)} is no regular file.");
         if ((file.Size is { } size && size != total) || offset > total)
-        {
-            handle.Dispose();
             return new RegistryError(
                 RegistryErrorKind.Malformed,
                 $"{Shown.Quoted(path)} has {total} bytes where {file.Size?.ToString() ?? "more"} were listed: it was changed.");
-        }
-
-        if (file.Modified is { } listed && LocalFiles.ModifiedOf(handle) is var modified && modified != listed)
-        {
-            handle.Dispose();
+        if (LocalFiles.ModifiedOf(handle) is not { } modified)
+            return new RegistryError(RegistryErrorKind.Unavailable, $"{Shown.Quoted(path)} does not say when it was written.");
+        if (file.Modified is { } listed && modified != listed)
             return new RegistryError(
                 RegistryErrorKind.Malformed,
                 $"{Shown.Quoted(path)} was written to at {modified:u}, after its version was listed with the file of {listed:u}:"
                 + " a version never changes; register what it holds now as another one.");
-        }
 
         var due = Math.Min(length, total - offset);
-        var body = new LocalBody(handle, offset, due, threads, options.StallTimeout, time, count => Metrics.Received(registry, count));
+        var body = new LocalBody(handle, modified, offset, due, threads, options.StallTimeout, time, count => Metrics.Received(registry, count));
         return new ContentStream(body, offset, total);
     }
 

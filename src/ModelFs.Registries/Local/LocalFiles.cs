@@ -87,9 +87,18 @@ internal static class LocalFiles
         }
     }
 
-    /// <summary>When it was last written to.</summary>
-    /// <exception cref="IOException">Its filesystem does not say.</exception>
-    public static DateTime ModifiedOf(SafeFileHandle handle) => File.GetLastWriteTimeUtc(handle);
+    /// <summary>When it was last written to; null where its filesystem does not say.</summary>
+    public static DateTime? ModifiedOf(SafeFileHandle handle)
+    {
+        try
+        {
+            return File.GetLastWriteTimeUtc(handle);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
 
     private static RegistryError Refused(string path, int errno) => errno switch
     {

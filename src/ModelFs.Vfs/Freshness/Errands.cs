@@ -13,7 +13,7 @@ internal sealed class Errands : IAsyncDisposable
 
     public Errands() => stopping = stop.Token;
 
-    /// <summary>Runs it on the pool: a registry that is a local database blocks the thread that asks it, and that may be no thread of the kernel's.</summary>
+    /// <summary>Runs it on the pool: whoever begins it may be a thread that reads the kernel's requests.</summary>
     /// <returns>A task that ends when the work has, and never fails: how it went is in what it leaves behind.</returns>
     public Task Run(Func<CancellationToken, Task> work)
     {

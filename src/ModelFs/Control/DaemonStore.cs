@@ -10,12 +10,9 @@ namespace ModelFs.Control;
 /// <summary>A running daemon, asked over its socket.</summary>
 internal sealed class DaemonStore : IStore
 {
-    /// <summary>A daemon that says who it is asks nobody for that. While it does so every now and then it is at work: what it is asked for, of a cache of millions of files say, may take minutes.</summary>
-    private static readonly TimeSpan AliveTimeout = TimeSpan.FromSeconds(30);
-
     private readonly HttpClient http;
 
-    private DaemonStore(string socket)
+    internal DaemonStore(string socket)
     {
         Socket = socket;
         var handler = new SocketsHttpHandler
@@ -26,6 +23,12 @@ internal sealed class DaemonStore : IStore
     }
 
     public string Socket { get; }
+
+    /// <summary>How often a daemon that is long at an answer is asked who it is. It asks nobody for that: while it says so it is at work, and what it was asked may take minutes in a cache of millions of files.</summary>
+    public TimeSpan AskEvery { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>In which time it has to say so.</summary>
+    public TimeSpan AliveTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     public ICacheStore Cache => new DaemonCacheStore(this);
 
@@ -141,7 +144,7 @@ internal sealed class DaemonStore : IStore
         try
         {
             var answer = http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, end.Token);
-            while (await Task.WhenAny(answer, Task.Delay(AliveTimeout, end.Token)) != answer)
+            while (await Task.WhenAny(answer, Task.Delay(AskEvery, end.Token)) != answer)
             {
                 cancellation.ThrowIfCancellationRequested();
                 await RequireAliveAsync(cancellation);

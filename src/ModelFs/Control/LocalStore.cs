@@ -70,6 +70,8 @@ internal sealed class LocalStore : IStore
     public async Task<StatusReport> GetStatusAsync(CancellationToken cancellation)
     {
         var reports = await Task.WhenAll(registries.Select(r => PingAsync(r.Name, r.Registry, PingTimeout, cancellation)));
+        // A cache that was opened for this answer is counted in the meantime; a very large one is not waited for.
+        await Task.WhenAny(cache.Inventory.Surveyed, Task.Delay(PingTimeout, cancellation));
         return new StatusReport(Version, null, MountPoints.All(), await MountPoints.DeadAsync(cancellation), reports, cache.Status)
         {
             Prefetch = [.. Warm.Values.OrderBy(w => w.Path, StringComparer.Ordinal)],

@@ -16,6 +16,7 @@ public sealed class ControlTests : IAsyncLifetime
     private readonly Scratch scratch = new();
     private WebApplication? app;
     private string? obstacle;
+    private int described;
 
     public Task InitializeAsync() => Task.CompletedTask;
 
@@ -218,6 +219,30 @@ public sealed class ControlTests : IAsyncLifetime
         Assert.Equal(scratch["cache", "modelfs.sock"], ControlSocket.Find(options.Cache));
     }
 
+    [Fact]
+    public async Task A_daemon_that_is_long_at_an_answer_is_waited_for_while_it_says_who_it_is()
+    {
+        var held = new TaskCompletionSource();
+        var entry = new EntryReport("M", EntryKind.Directory, null, null, null);
+        await using var connected = await StartAsync(new ScriptedStore { Held = held.Task, Entries = { entry } });
+        await using var daemon = new DaemonStore(connected.Socket) { AskEvery = TimeSpan.FromMilliseconds(1) };
+        var answer = daemon.ResolveAsync("M", CancellationToken.None);
+        await ModelFsProcess.WaitForAsync(() => Volatile.Read(ref described) >= 3, "being asked who it is");
+        Assert.False(answer.IsCompleted);
+        held.SetResult();
+        Assert.Equal(entry, await answer.WaitAsync(TimeSpan.FromSeconds(60)));
+    }
+
+    [Fact]
+    public async Task A_daemon_that_says_nothing_at_all_is_given_up()
+    {
+        using var silent = ControlSocket.Bind(Options("cache"), MountPoint);
+        silent.Listen(8);
+        await using var daemon = new DaemonStore(ControlSocket.PathFor(Options("cache"))) { AskEvery = TimeSpan.FromMilliseconds(1), AliveTimeout = TimeSpan.FromMilliseconds(50) };
+        var error = await Assert.ThrowsAsync<CommandException>(() => daemon.ResolveAsync("M", CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.Contains("has said nothing", error.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>A name of this test's own, since the pointer to its socket lies where all tests share a directory.</summary>
     private string MountPoint => scratch["mnt"];
 
@@ -230,7 +255,11 @@ public sealed class ControlTests : IAsyncLifetime
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         ControlServer.Listen(builder.WebHost, () => ControlSocket.Bind(options, MountPoint));
         app = builder.Build();
-        ControlServer.Map(app, store, () => new DaemonReport(Environment.ProcessId, DateTimeOffset.UnixEpoch, "/mnt/x", obstacle));
+        ControlServer.Map(app, store, () =>
+        {
+            Interlocked.Increment(ref described);
+            return new DaemonReport(Environment.ProcessId, DateTimeOffset.UnixEpoch, "/mnt/x", obstacle);
+        });
         await app.StartAsync();
         return await DaemonStore.ConnectAsync(ControlSocket.Find(options.Cache), CancellationToken.None)
             ?? throw new InvalidOperationException("nobody listens");

@@ -19,7 +19,7 @@ internal sealed class ScriptedStore : IStore
 
     public List<PrefetchReport> Prefetch { get; } = [];
 
-    /// <summary>What the first report of a prefetch waits for.</summary>
+    /// <summary>What the first report of a prefetch waits for, and a path that is resolved.</summary>
     public Task Held { get; init; } = Task.CompletedTask;
 
     /// <summary>Those of the last prefetch that was asked for.</summary>
@@ -33,10 +33,11 @@ internal sealed class ScriptedStore : IStore
 
     public Task<StatReport> StatAsync(string path, CancellationToken cancellation) => throw new CommandException("no stat is scripted");
 
-    public Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation)
+    public async Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation)
     {
         Asked.Add(path);
-        return Entries.Count > 0 ? Task.FromResult(Entries[0]) : throw new CommandException(Failure!);
+        await Held.WaitAsync(cancellation);
+        return Entries.Count > 0 ? Entries[0] : throw new CommandException(Failure!);
     }
 
     public async IAsyncEnumerable<EntryReport> ListAsync(string path, [EnumeratorCancellation] CancellationToken cancellation)

@@ -87,6 +87,22 @@ public sealed class PrefetchTests : OriginTests
     }
 
     [Fact]
+    public async Task What_lies_in_a_cache_is_counted_before_its_status_is_told()
+    {
+        var store = FixtureFileStore.Create(scratch["mlruns"]);
+        const int Files = 300;
+        var location = "";
+        for (var i = 0; i < Files; i++)
+            location = store.AddFile("many", $"{i}.bin", 10, (ulong)i);
+        store.AddVersion("fsmodel", 2, location);
+        string[] where = ["--registry", "LOCAL=mlflow:file://" + store.Root, "--cache", scratch["cache"]];
+        var result = await ModelFsProcess.RunAsync(["prefetch", "LOCAL/fsmodel/2", .. where]);
+        Assert.Equal((0, $"{Files} files, 2.93 KiB, all in the cache\n"), (result.ExitCode, result.OutputText));
+        using var status = JsonDocument.Parse((await ModelFsProcess.RunAsync(["status", "--json", .. where])).OutputText);
+        Assert.Equal(Files, status.RootElement.GetProperty("cache").GetProperty("sealedObjects").GetInt32());
+    }
+
+    [Fact]
     public async Task A_set_larger_than_the_cache_is_refused_before_anything_is_fetched_or_removed()
     {
         var store = FixtureFileStore.Create(scratch["mlruns"]);
