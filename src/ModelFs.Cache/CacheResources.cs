@@ -63,7 +63,7 @@ internal sealed class CacheResources : IDisposable
     /// <summary>Requests whose readers wait. A source may limit itself further. With those of read-ahead they hold a buffer each when all origins hang, and leave enough to go on.</summary>
     public FetchPlaces DemandPlaces { get; } = new(192);
 
-    /// <summary>Requests that only read ahead: eight for each of three streams of one registry.</summary>
+    /// <summary>Requests that only read ahead: sixteen of the 24 that one registry may have are the widest window.</summary>
     public FetchPlaces AheadPlaces { get; } = new(48);
 
     /// <summary>Objects that are being completed in the background: few, because nobody waits for them.</summary>

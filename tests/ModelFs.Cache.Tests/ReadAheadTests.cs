@@ -30,25 +30,27 @@ public sealed class ReadAheadTests
         var source = new TestSource(content);
         using var handle = test.Open("sequential", content, source);
         await handle.ExpectAllAsync(content);
-        // The first four bring 8 blocks; what comes after runs side by side, in requests of 1 MiB or more.
-        Assert.InRange(source.Requests.Count, 4, 4 + (120 / 4));
+        // The first four bring 7 blocks or more; what comes after runs side by side, in requests of 1 MiB or more.
+        Assert.InRange(source.Requests.Count, 4, 4 + (121 / 4));
         Assert.Equal(Block, source.Requests.First().Length);
         await HandleReads.UntilAsync(() => handle.State.Sealed, "all is there");
         Assert.True(source.Requests.Max(r => r.Length) >= 16 * Block, string.Join(' ', source.Requests));
         Assert.Equal(content.Length, source.Bytes);
     }
 
-    [Fact]
-    public async Task A_reader_that_stops_has_cost_at_most_twice_what_it_read()
+    [Theory]
+    [InlineData(16, 2)]
+    [InlineData(40, 3)]
+    public async Task A_reader_that_stops_has_cost_at_most_twice_what_it_read_and_after_4_MiB_three_times(int blocks, int times)
     {
         byte[] content = TestContent.Make("stops", 200 * Block);
         await using var test = await TestCache.OpenAsync();
         var source = new TestSource(content);
         using var handle = test.Open("stops", content, source);
-        for (int i = 0; i < 20; i++)
+        for (int i = 0; i < blocks; i++)
             await handle.ExpectAsync(content, i * (long)Block, Block);
         await HandleReads.UntilAsync(() => source.Requests.Sum(r => r.Length) == source.Bytes, "requests end");
-        Assert.InRange(source.Bytes, 20L * Block, 41L * Block);
+        Assert.InRange(source.Bytes, blocks * (long)Block, times * blocks * (long)Block);
     }
 
     [Fact]
@@ -61,6 +63,50 @@ public sealed class ReadAheadTests
         for (int i = 0; i < 11; i++)
             await handle.ExpectAsync(content, i * (long)Block, Block);
         await HandleReads.UntilAsync(() => handle.State.Sealed, "the file seals by itself");
+        Assert.Equal(content.Length, source.Bytes);
+    }
+
+    [Fact]
+    public async Task A_file_whose_readers_never_rest_is_completed_while_they_read_what_is_there()
+    {
+        byte[] content = TestContent.Make("restless", 40 * Block);
+        await using var test = await TestCache.OpenAsync();
+        var source = new TestSource(content);
+        using var handle = test.Open("restless", content, source);
+        for (int i = 0; i < 11; i++)
+            await handle.ExpectAsync(content, i * (long)Block, Block);
+        using var end = new CancellationTokenSource();
+        var reader = Task.Run(async () =>
+        {
+            while (!end.IsCancellationRequested)
+            {
+                await handle.ExpectAsync(content, 5 * Block, 4096);
+                await Task.Delay(10);
+            }
+        });
+        await HandleReads.UntilAsync(() => handle.State.Sealed, "the file seals under its reader");
+        await end.CancelAsync();
+        await reader;
+        Assert.Equal(content.Length, source.Bytes);
+    }
+
+    [Fact]
+    public async Task A_file_of_which_there_is_always_something_to_fetch_is_completed_all_the_same()
+    {
+        const int Held = 30;
+        byte[] content = TestContent.Make("always", 40 * Block);
+        await using var test = await TestCache.OpenAsync();
+        var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var source = new TestSource(content) { OnRead = position => position / Block == Held ? open.Task : Task.CompletedTask };
+        using var handle = test.Open("always", content, source);
+        for (int i = 0; i < 11; i++)
+            await handle.ExpectAsync(content, i * (long)Block, Block);
+        var waits = handle.ExpectAsync(content, Held * (long)Block, 10);
+        await HandleReads.UntilAsync(() => handle.State.CachedBytes == content.Length - Block, "all but what the reader waits for is there");
+        Assert.False(waits.IsCompleted);
+        open.SetResult();
+        await waits;
+        await HandleReads.UntilAsync(() => handle.State.Sealed, "the file seals");
         Assert.Equal(content.Length, source.Bytes);
     }
 
@@ -87,7 +133,7 @@ public sealed class ReadAheadTests
         for (int i = 0; i < 41; i++)
             await handle.ExpectAsync(content, i * (long)Block, Block);
         await Task.Delay(300);
-        Assert.InRange(source.Bytes, 41L * Block, 90L * Block);
+        Assert.InRange(source.Bytes, 41L * Block, 3 * 41L * Block);
         Assert.False(handle.State.Sealed);
     }
 
@@ -106,8 +152,47 @@ public sealed class ReadAheadTests
             }
         }
 
-        Assert.Equal(8 << 20, hint.Window);
+        Assert.Equal(16 << 20, hint.Window);
+        Assert.Equal(8, hint.Running);
         Assert.Equal(0, readAhead.Observe(100 * Far, 4096).Window);
+    }
+
+    [Fact]
+    public async Task Readers_at_eight_places_of_a_file_are_each_read_ahead_of_within_one_budget()
+    {
+        const int Readers = 8, Between = 160 * Block, Read = 36 * Block;
+        byte[] content = TestContent.Make("places", Readers * Between);
+        await using var test = await TestCache.OpenAsync(maxBytes: 512 << 20); // too small a cache for the file to be completed by itself
+        var source = new TestSource(content);
+        using var handle = test.Open("places", content, source, withDigest: false);
+        for (long done = 0; done < Read; done += Block)
+        {
+            for (int reader = 0; reader < Readers; reader++)
+                await handle.ExpectAsync(content, reader * (long)Between + done, Block);
+        }
+
+        // Each alone would have twice what it read, 18 MiB.
+        await HandleReads.UntilAsync(() => Ahead().All(bytes => bytes >= 4 << 20), "each is read ahead of");
+        Assert.All(Ahead(), bytes => Assert.InRange(bytes, 0, ReadAhead.MaxWindow / Readers));
+
+        IEnumerable<long> Ahead() => Enumerable.Range(0, Readers).Select(
+            reader => source.Requests.Where(r => r.Offset / Between == reader).Max(r => r.Offset + r.Length) - reader * (long)Between - Read);
+    }
+
+    [Fact]
+    public void A_reader_that_stopped_leaves_its_part_to_those_who_go_on()
+    {
+        var readAhead = new ReadAhead();
+        for (int i = 0; i < 8; i++)
+        {
+            readAhead.Observe(i * (long)Block, Block);
+            Assert.Equal(i == 0 ? 0 : 2, readAhead.Observe((1L << 30) + i * (long)Block, Block).Running);
+        }
+
+        ReadAhead.Hint hint = default;
+        for (int i = 8; i < 100; i++)
+            hint = readAhead.Observe(i * (long)Block, Block);
+        Assert.Equal(1, hint.Running);
     }
 
     [Theory]

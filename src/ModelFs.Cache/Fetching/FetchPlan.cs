@@ -7,19 +7,17 @@ namespace ModelFs.Cache.Fetching;
 /// <remarks>Members marked [locked] are called under the object's lock; the others take it.</remarks>
 internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
 {
-    /// <summary>Keeps a storm of readers from becoming a storm of requests; short enough that the next read tries anew.</summary>
-    private static readonly TimeSpan FailureFloor = TimeSpan.FromMilliseconds(100);
-
-    /// <summary>4 MiB a request: eight of them make the largest window.</summary>
+    /// <summary>4 MiB a request: sixteen of them make the largest window.</summary>
     private const int Segment = 16;
 
     private readonly Dictionary<int, InflightBlock> inflight = [];
     private readonly List<Fetch> fetches = [];
     private bool? ranges;
-    private int failure;
-    private long failedAt;
+    private long awaitedAt;
 
     public StreamPace Pace { get; } = new(owner, gate);
+
+    public FetchFailure Failure { get; } = new(owner.Resources.Time);
 
     public long CompletedBlocks { get; private set; }
 
@@ -35,8 +33,9 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     /// <summary>[locked] Nothing is on its way.</summary>
     public bool IsIdle => fetches.Count == 0 && inflight.Values.All(b => b.IsComplete && !b.IsWriting && b.Readers == 0);
 
-    /// <summary>[locked] Something is being fetched.</summary>
-    public bool IsFetching => fetches.Count > 0;
+    /// <summary>[locked] Something is being fetched for readers, or was until so long ago. What is here already they read without it.</summary>
+    public bool IsAwaited(TimeSpan lately) =>
+        fetches.Any(f => f.Purpose != FetchPurpose.Completion) || owner.Resources.Time.GetElapsedTime(awaitedAt) < lately;
 
     /// <summary>[locked]</summary>
     public InflightBlock? Find(int block) => inflight.GetValueOrDefault(block);
@@ -48,7 +47,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         target = null!;
         if (!inflight.TryGetValue(block, out var found))
         {
-            if (Refuse() is var errno and not 0)
+            if (Failure.Refuse() is var errno and not 0)
                 return errno;
             inflight.Add(block, found = new InflightBlock(this, block));
         }
@@ -58,6 +57,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         Pace.Demanded(block);
         if (found.IsComplete)
             return 0;
+        awaitedAt = owner.Resources.Time.GetTimestamp();
         if ((found.Fetch ?? fetches.Find(f => f.Covers(block))) is { } coming)
             coming.Promote();
         else
@@ -65,11 +65,9 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         return 0;
     }
 
-    /// <summary>[locked] Starts what is missing in the window after a reader.</summary>
-    public void Ahead(int from, int window) => Fill(from, window, FetchPurpose.Ahead);
-
-    /// <summary>Why the last fetch failed that did, in the source's words.</summary>
-    public string? FailureReason { get; private set; }
+    /// <summary>[locked] Starts what is missing in the window after one of the running readers, who share the object's part of the memory.</summary>
+    public void Ahead(int from, int window, int running) =>
+        Fill(from, Math.Min(window, owner.Resources.Buffers.Share / Math.Max(1, running)), FetchPurpose.Ahead);
 
     /// <summary>[locked] The fetch that brings the first block that is neither stored nor in memory; null when there is none.</summary>
     /// <param name="window">Blocks from there on that come too, where they are missing.</param>
@@ -86,8 +84,17 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         return inflight.GetValueOrDefault(block)?.Fetch ?? fetches.FirstOrDefault(f => f.Covers(block)) ?? fetches.FirstOrDefault();
     }
 
-    /// <summary>0, or the errno of a fetch that failed a moment ago.</summary>
-    public int Refuse() => failure != 0 && owner.Resources.Time.GetElapsedTime(failedAt) < FailureFloor ? failure : 0;
+    /// <summary>[locked] Fetches the last blocks that nobody brings, which readers come to last; null when there are none, or they have to wait for others.</summary>
+    public Fetch? FetchLast()
+    {
+        int end = map.Count;
+        while (end > 0 && IsComing(end - 1))
+            end--;
+        int first = Math.Max(0, end - 1);
+        while (first > 0 && end - first < Segment && !IsComing(first - 1))
+            first--;
+        return end > 0 && Start(first, end, FetchPurpose.Completion) ? fetches[^1] : null;
+    }
 
     /// <summary>The first block that a fetch still has to bring.</summary>
     public int Resume(Fetch fetch)
@@ -238,10 +245,8 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         InflightBlock? block;
         lock (gate)
             block = Find(number) is { IsComplete: true, IsWriting: false } found ? found : null;
-        if (block is null)
-            return;
-        owner.Resources.Buffers.StopLingering(block);
-        Reclaim(block);
+        if (block is not null)
+            Drop(block);
     }
 
     /// <summary>Gives up what lingers: the object is being unloaded.</summary>
@@ -249,12 +254,8 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     {
         List<InflightBlock> lingering;
         lock (gate)
-            lingering = inflight.Values.ToList();
-        foreach (var block in lingering)
-        {
-            owner.Resources.Buffers.StopLingering(block);
-            Reclaim(block);
-        }
+            lingering = [.. inflight.Values];
+        lingering.ForEach(Drop);
     }
 
     public void Ended(Fetch fetch, int errno, string? reason)
@@ -266,11 +267,9 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
             if (fetches.Count == 0)
                 owner.Resources.Buffers.EndStream();
             if (errno != 0)
-            {
-                failure = errno;
-                FailureReason = reason;
-                failedAt = owner.Resources.Time.GetTimestamp();
-            }
+                Failure.Set(errno, reason);
+            if (fetch.Purpose != FetchPurpose.Completion)
+                awaitedAt = owner.Resources.Time.GetTimestamp();
 
             foreach (var block in inflight.Values.Where(b => b.Fetch == fetch && !b.IsComplete).ToList())
             {
@@ -298,6 +297,12 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
             inflight.Remove(block.Number);
             block.Release(ended?.Covers(block.Number) == true ? errno : 0);
         }
+    }
+
+    private void Drop(InflightBlock block)
+    {
+        owner.Resources.Buffers.StopLingering(block);
+        Reclaim(block);
     }
 
     private void Settle(InflightBlock block)
@@ -329,8 +334,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     {
         if (inflight.GetValueOrDefault(block.Number) == block)
             inflight.Remove(block.Number);
-        byte[]? buffer = block.Buffer;
-        block.Buffer = null;
+        (byte[]? buffer, block.Buffer) = (block.Buffer, null);
         return buffer;
     }
 
@@ -370,7 +374,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
             // The window moves with each read: a request is worth it for half of a small window, or for a segment of a large one.
             if (last == end && last < map.Count && block > from && last - block < Math.Min(segment, (window + 1) / 2))
                 return;
-            if (Refuse() != 0 || !Start(block, last, purpose))
+            if (Failure.Refuse() != 0 || !Start(block, last, purpose))
                 return;
             block = last;
         }
@@ -385,9 +389,8 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         int last = block + 1;
         while (!wholeOnly && last < end && !IsComing(last))
             last++;
-        var fetch = wholeOnly
-            ? new Fetch(this, owner, owner.Source, 0, int.MaxValue, purpose)
-            : new Fetch(this, owner, owner.Source, block, last, purpose);
+        var (first, after) = wholeOnly ? (0, int.MaxValue) : (block, last);
+        var fetch = new Fetch(this, owner, owner.Source, first, after, purpose);
         if (fetches.Count == 0)
             owner.Resources.Buffers.BeginStream();
         fetches.Add(fetch);

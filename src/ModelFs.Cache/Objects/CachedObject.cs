@@ -197,7 +197,7 @@ internal sealed class CachedObject
     public void LookAhead(in ReadAhead.Hint hint)
     {
         if (hint.Window > 0)
-            plan.Ahead((int)(hint.Position / CacheOptions.BlockSize), hint.Window / CacheOptions.BlockSize);
+            plan.Ahead((int)(hint.Position / CacheOptions.BlockSize), hint.Window / CacheOptions.BlockSize, hint.Running);
         completion.BeginAfter(hint.Run);
     }
 
@@ -236,7 +236,7 @@ internal sealed class CachedObject
     }
 
     /// <summary>Why the last fetch failed that did, in the source's words.</summary>
-    public string? FailureReason => plan.FailureReason;
+    public string? FailureReason => plan.Failure.Reason;
 
     public void FetchEnded() => Signal();
 

@@ -13,16 +13,21 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
     /// <summary>Fetches in a row of which nothing could be stored: one may fall into a moment of eviction, three say that there is no room.</summary>
     private const int FruitlessFetches = 3;
 
-    /// <summary>The background waits until no reader has come for so long: what a reader's own read-ahead brings need not be read back from the disk.</summary>
+    /// <summary>The background waits until nothing was fetched for a reader for so long: what a reader's own read-ahead brings need not be read back from the disk.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>After so long it goes on beside readers for whom there is always something to fetch.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Beside readers it rests so many times as long as it has fetched: it takes an eighth of one connection.</summary>
+    private const int Restraint = 7;
+
+    private const int MaxWindow = ReadAhead.MaxWindow / CacheOptions.BlockSize;
 
     /// <summary>[locked] It goes on in the background.</summary>
     public bool IsRunning { get; private set; }
 
     private CacheResources Resources => owner.Resources;
-
-    /// <summary>Whether a reader came a moment ago. After the clock was set back nobody knows, and it would be so for as long.</summary>
-    private bool IsBeingRead => Resources.Now - owner.LastUse is >= 0 and var since && since < Rest.TotalMilliseconds;
 
     /// <summary>[locked] Begins in the background once so much was read in a row that the rest will be read too.</summary>
     /// <param name="run">Bytes that were read in a row; 0 for a first read.</param>
@@ -55,7 +60,9 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
 
     private async ValueTask<CacheRead> FetchAllAsync(bool isBackground, Pace? pace, CancellationToken cancellation)
     {
-        int count = (int)Math.Clamp((pace?.BytesPerSecond ?? long.MaxValue) / 4 / CacheOptions.BlockSize, 1, ReadAhead.MaxWindow / CacheOptions.BlockSize);
+        // In the background a quarter of what a reader gets, who may come at any time.
+        int count = (int)Math.Clamp((pace?.BytesPerSecond ?? long.MaxValue) / 4 / CacheOptions.BlockSize, 1, isBackground ? MaxWindow / 4 : MaxWindow);
+        long begun = Resources.Time.GetTimestamp();
         var paid = plan.CompletedBlocks;
         int fruitless = 0;
         while (!sealing.IsSealed)
@@ -69,10 +76,10 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
             {
                 if (map.IsComplete)
                     next = sealing.Begin();
-                else if (plan.Refuse() is var refused and not 0)
+                else if (plan.Failure.Refuse() is var refused and not 0)
                     return new CacheRead(0, refused);
-                else if (isBackground && (plan.IsFetching || IsBeingRead))
-                    next = RestAsync(cancellation);
+                else if (isBackground && plan.IsAwaited(Rest))
+                    next = BesideReadersAsync(Resources.Time.GetElapsedTime(begun) < Patience ? null : plan.FetchLast(), cancellation);
                 else if (plan.FetchMissing(count) is { } fetch)
                     (next, isFetch, isStream) = (fetch.Done, true, fetch.IsStream);
                 else if (plan.IsIdle)
@@ -110,7 +117,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
             Task change;
             lock (gate)
             {
-                if (plan.Refuse() is var refused and not 0)
+                if (plan.Failure.Refuse() is var refused and not 0)
                     return new CacheRead(0, refused);
                 plan.Pace.WantAll();
                 fetch = plan.FetchMissing(1);
@@ -127,10 +134,13 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
         return sealing.IsQuarantined ? new CacheRead(0, Linux.EIO) : new CacheRead(map.Size, 0);
     }
 
-    private async Task<int> RestAsync(CancellationToken cancellation)
+    private async Task<int> BesideReadersAsync(Fetch? fetch, CancellationToken cancellation)
     {
-        await Task.Delay(Rest, Resources.Time, cancellation).ConfigureAwait(false);
-        return 0;
+        long begun = Resources.Time.GetTimestamp();
+        int errno = fetch is null ? 0 : await fetch.Done.WaitAsync(cancellation).ConfigureAwait(false);
+        var rest = fetch is null ? Rest : Resources.Time.GetElapsedTime(begun) * Restraint;
+        await Task.Delay(rest > Rest ? rest : Rest, Resources.Time, cancellation).ConfigureAwait(false);
+        return errno;
     }
 
     /// <summary>[locked]</summary>

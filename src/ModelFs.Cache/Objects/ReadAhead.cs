@@ -2,18 +2,27 @@ namespace ModelFs.Cache.Objects;
 
 /// <summary>Sees sequential readers of one object by their positions, whichever handle, process or mmap fault the reads come from.</summary>
 /// <remarks>
-/// Never more is fetched ahead than has been read in a row, so a random reader costs exactly its blocks and a sequential one at most doubles.
-/// Sixteen streams, the one used longest ago gives way. Guarded by the object's lock.
+/// A random reader costs exactly its blocks. A sequential one has as much fetched ahead as it has read in a row, and twice as much once that
+/// is worth <see cref="SureRun"/>. Sixteen streams, the one used longest ago gives way. Guarded by the object's lock.
 /// </remarks>
 internal sealed class ReadAhead
 {
-    /// <summary>At 20 ms of latency it keeps 1.6 GB/s on their way.</summary>
-    public const int MaxWindow = 32 << 20;
+    /// <summary>
+    /// Sixteen requests side by side. No smaller where the origin is near: cut to what the time of a request asks for it was a fifth slower
+    /// there. Requests do not advance alike, and what has arrived behind the slowest keeps the reader busy.
+    /// </summary>
+    public const int MaxWindow = 64 << 20;
+
+    /// <summary>Each doubling costs a far origin's round trip; who has read so much in a row goes on, and spares one.</summary>
+    private const int SureRun = 4 << 20;
 
     /// <summary>The kernel sends the reads of its own read-ahead (1 MiB) at once, and several threads take them: they come a little out of order, by two of their own size at most.</summary>
     private const long MaxSlack = 1 << 20;
 
     private const int Streams = 16;
+
+    /// <summary>A stream that was not used for so many reads of the object does not count among those that share its window.</summary>
+    private const int Idle = 4 * Streams;
 
     private readonly Stream[] streams = new Stream[Streams];
     private long clock;
@@ -34,7 +43,7 @@ internal sealed class ReadAhead
                 stream.LastUse = ++clock;
                 stream.Run += Math.Min(count, next - stream.Next);
                 stream.Next = next;
-                return new Hint(stream.Next, WindowOf(stream.Run), stream.Run);
+                return new Hint(stream.Next, WindowOf(stream.Run), stream.Run, CountRunning());
             }
 
             if (stream.LastUse < streams[oldest].LastUse)
@@ -45,9 +54,20 @@ internal sealed class ReadAhead
         return default;
     }
 
-    /// <summary>Nothing below a block; from there on the run, rounded down to a power of two.</summary>
     private static int WindowOf(long run) =>
-        run < CacheOptions.BlockSize ? 0 : run >= MaxWindow ? MaxWindow : 1 << (31 - int.LeadingZeroCount((int)run));
+        run < CacheOptions.BlockSize ? 0 : (int)Math.Min(MaxWindow, run < SureRun ? run : 2 * run);
+
+    private int CountRunning()
+    {
+        int count = 0;
+        foreach (ref readonly var stream in streams.AsSpan())
+        {
+            if (stream.Run >= CacheOptions.BlockSize && clock - stream.LastUse < Idle)
+                count++;
+        }
+
+        return count;
+    }
 
     private struct Stream
     {
@@ -58,5 +78,6 @@ internal sealed class ReadAhead
 
     /// <param name="Window">Bytes; 0 for a reader that looks random.</param>
     /// <param name="Run">0 for a first read.</param>
-    public readonly record struct Hint(long Position, int Window, long Run);
+    /// <param name="Running">Streams that are read just now, and share what the object may have ahead.</param>
+    public readonly record struct Hint(long Position, int Window, long Run, int Running);
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using ModelFs.Cache;
 using ModelFs.Configuration;
 using ModelFs.Control;
 using ModelFs.Fuse;
@@ -12,6 +13,9 @@ namespace ModelFs.Hosting;
 internal sealed class MountSession(
     string mountPoint, ModelFsOptions options, LocalStore store, Health health, ILoggerFactory logs, IHostApplicationLifetime lifetime) : IHostedService
 {
+    /// <summary>The kernel reads so much around a page fault, without alignment: it touches four blocks at most, where 1 MiB would touch five.</summary>
+    private const int ReadAheadKiB = 3 * CacheOptions.BlockSize >> 10;
+
     private readonly ILogger logger = logs.CreateLogger("ModelFs.Mount");
     private readonly ModelFileSystem fileSystem = new(store.Tree, logs);
     private readonly RegistryLinks? links = options.Links ? new(mountPoint, [.. options.Registries.Select(r => r.Name)], logs.CreateLogger<RegistryLinks>()) : null;
@@ -22,7 +26,10 @@ internal sealed class MountSession(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var mountOptions = new FuseMountOptions { Name = MountPoints.Name, AllowOther = options.AllowOther, RequestDeadline = options.RequestDeadline };
+        var mountOptions = new FuseMountOptions
+        {
+            Name = MountPoints.Name, AllowOther = options.AllowOther, RequestDeadline = options.RequestDeadline, ReadAheadKiB = ReadAheadKiB,
+        };
         mount = await FuseMount.MountAsync(mountPoint, fileSystem, mountOptions, logs, cancellationToken);
         links?.Make();
         if (options.Metrics is not null)
