@@ -273,6 +273,31 @@ public sealed class DiskTroubleTests
         test.Cache.Close(loaded);
     }
 
+    [Fact]
+    public async Task A_sync_that_hangs_does_not_keep_the_cache_from_closing()
+    {
+        using ManualResetEventSlim syncing = new(), end = new();
+        var disk = new FaultyDisk
+        {
+            OnSync = () =>
+            {
+                syncing.Set();
+                end.Wait();
+            },
+        };
+        await using var test = new TestCache { OpenFile = disk.Open };
+        await test.ReopenAsync();
+        using var release = new Release(end);
+        byte[] content = TestContent.Make("a", 10 * Block);
+        using (var handle = test.Open("a", content, new TestSource(content)))
+        {
+            await handle.ExpectAsync(content, 3 * Block, Block);
+            await HandleReads.UntilAsync(() => syncing.IsSet, "a sync begins");
+        }
+
+        await test.CloseAsync();
+    }
+
     /// <summary>Lets go, however the test ends, what would keep the cache from closing.</summary>
     private sealed record Release(params ManualResetEventSlim[] Events) : IDisposable
     {
