@@ -46,8 +46,10 @@ public sealed class CrashTests
         }
     }
 
-    [Fact]
-    public async Task An_index_that_is_older_than_an_eviction_says_nothing_of_the_file_that_was_begun_anew()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_index_that_is_older_than_an_eviction_says_nothing_of_the_file_that_was_begun_anew(bool hasBlocks)
     {
         await using var test = await TestCache.OpenAsync();
         byte[] content = TestContent.Make("a", 20 * CacheOptions.BlockSize);
@@ -66,6 +68,12 @@ public sealed class CrashTests
         await test.CloseAsync();
         Directory.Delete(test.IndexDirectory, recursive: true);
         Directory.Move(former, test.IndexDirectory);
+        if (!hasBlocks)
+        {
+            File.Delete(test.ObjectPath("a"));
+            File.WriteAllBytes(test.ObjectPath("a"), []);
+        }
+
         await test.ReopenAsync();
         await foreach (var report in test.Cache.Inventory.ScrubAsync(null, CancellationToken.None))
             Assert.Null(report.Fault);

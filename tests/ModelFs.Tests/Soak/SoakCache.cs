@@ -17,6 +17,10 @@ internal sealed partial class SoakCache(string directory)
     /// <summary>The sizes of the files that are complete.</summary>
     public HashSet<long> Sealed() => [.. ObjectFiles().Where(f => File.Exists(f + ".seal")).Select(f => new FileInfo(f).Length)];
 
+    /// <summary>Each file: its size, blocks of 512 bytes, when it was made, its generation.</summary>
+    public string Describe() => Shell.RunAsync(
+        $"cd '{Objects}' && find . -type f -printf '%p %s %b %Bc ' -exec getfattr --only-values -n user.modelfs.generation {{}} ';' -printf '\n' 2>/dev/null | cat -v").GetAwaiter().GetResult().Output;
+
     /// <summary>What <c>cache info</c> says that is not so, or null.</summary>
     public string? DifferenceTo(JsonElement info)
     {

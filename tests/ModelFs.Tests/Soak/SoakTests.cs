@@ -108,8 +108,9 @@ public sealed class SoakTests : IAsyncLifetime
         var status = await JsonAsync("status", "--json");
         Assert.True(status.GetProperty("cache").GetProperty("originBytes").GetInt64() == 0, $"{where}what was complete was fetched again: {before}, {status}, {daemon.Log}");
 
+        var found = cache.Describe();
         var verified = await RunAsync("cache", "verify");
-        Assert.True(verified.ExitCode == 0, $"{where}{verified.OutputText}{verified.Errors}{daemon.Log}");
+        Assert.True(verified.ExitCode == 0, $"{where}{verified.OutputText}{verified.Errors}{found}{daemon.Log}");
 
         // A complete file gets a new sidecar when it was verified, and for a moment there are two.
         string? difference = "";
