@@ -19,10 +19,10 @@ public sealed class FitTests
 
         Assert.Null(await ShortageAsync(Object(1, 100 * MiB), Object(2, 50 * MiB), Object(3, null)));
         Assert.Null(await ShortageAsync(Object(1, 100 * MiB), Object(1, 100 * MiB)));
-        Assert.Null(await ShortageAsync(Object(1, 170 * MiB), pinned));
+        Assert.Null(await ShortageAsync(Object(1, 150 * MiB), pinned));
         var shortage = await ShortageAsync(Object(1, 100 * MiB), Object(2, 90 * MiB));
         Assert.Equal((190 * MiB, RoomLimit.Cache, null), (shortage!.Needed, shortage.Limit, shortage.Owner));
-        Assert.InRange(shortage.Room, 160 * MiB, 180 * MiB);
+        Assert.InRange(shortage.Room, 140 * MiB, 180 * MiB);
         Assert.Equal(new Shortage(65 * MiB, 64 * MiB, RoomLimit.Registry, "small"), await ShortageAsync(Object(1, 65 * MiB, "small"), Object(2, 10 * MiB)));
 
         Task<Shortage?> ShortageAsync(params ObjectDescriptor[] objects) => test.Cache.Inventory.ShortageOfAsync(objects, CancellationToken.None);
