@@ -14,7 +14,7 @@ internal sealed partial class SoakCache(string directory)
 
     public long Bytes => AllocatedBytes(directory);
 
-    /// <summary>The sizes of the files that are complete.</summary>
+    /// <summary>The sizes of the files that are complete; the small ones of two versions may be alike.</summary>
     public HashSet<long> Sealed() => [.. ObjectFiles().Where(f => File.Exists(f + ".seal")).Select(f => new FileInfo(f).Length)];
 
     /// <summary>Each file: its size, blocks of 512 bytes, when it was made, its generation.</summary>
@@ -29,7 +29,7 @@ internal sealed partial class SoakCache(string directory)
             return $"{stranger} is left over";
         if (all.FirstOrDefault(f => f.EndsWith(".seal", StringComparison.Ordinal) && !File.Exists(f[..^5])) is { } widow)
             return $"{widow} speaks of a file that is not there";
-        var (objects, sealedObjects, bytes) = (ObjectFiles().Count(), Sealed().Count, AllocatedBytes(Objects, "-type", "f"));
+        var (objects, sealedObjects, bytes) = (ObjectFiles().Count(), all.Count(f => f.EndsWith(".seal", StringComparison.Ordinal)), AllocatedBytes(Objects, "-type", "f"));
         var (counted, countedSealed, countedBytes) = (info.GetProperty("objects").GetInt32(), info.GetProperty("sealed").GetInt32(), info.GetProperty("objectBytes").GetInt64());
         return (counted, countedSealed) == (objects, sealedObjects) && Math.Abs(countedBytes - bytes) <= MapBytes * objects
             ? null

@@ -167,6 +167,6 @@ internal sealed class SoakReaders : IDisposable
 /// <summary>A file of the mount, and the same file as the origin has it.</summary>
 internal sealed record SoakFile(string Path, string Original)
 {
-    /// <summary>No two files of a soak have the same: so an object is known by its size.</summary>
+    /// <summary>No two files that a soak reads have the same: so an object is known by its size.</summary>
     public long Size { get; } = new FileInfo(Original).Length;
 }
