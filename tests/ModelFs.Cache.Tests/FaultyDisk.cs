@@ -26,10 +26,10 @@ internal sealed class FaultyDisk
             return file.ReadOnce(pinned, count, offset);
         }
 
-        public void Write(byte[] pinned, int count, long offset)
+        public void Write(ReadOnlySpan<BlockBuffer> blocks, int count, long offset)
         {
             disk.OnWrite?.Invoke();
-            file.Write(pinned, count, offset);
+            file.Write(blocks, count, offset);
         }
 
         // A page cache that is always cold: every read goes to the disk.

@@ -9,6 +9,7 @@ internal static class Linux
 {
     public const int EINTR = 4;
     public const int EIO = 5;
+    public const int EINVAL = 22;
     public const int ENOSPC = 28;
     public const int EOPNOTSUPP = 95;
 
@@ -23,6 +24,7 @@ internal static class Linux
     private const int LockExclusive = 2;
     private const int LockNonBlocking = 4;
     private const int OpenDirectory = 0x10000 | 0x80000; // O_DIRECTORY | O_CLOEXEC
+    private const int OpenWriting = 1 | 0x80000; // O_WRONLY | O_CLOEXEC
     private const int OpenLock = 2 | 0x40 | 0x80000; // O_RDWR | O_CREAT | O_CLOEXEC
     private const int ModeOfLock = 0x1A4; // 0644
     private const int AtWorkingDirectory = -100;
@@ -81,6 +83,9 @@ internal static class Linux
     [DllImport("libc", SetLastError = true)]
     private static extern int fsync(int fd);
 
+    [DllImport("libc")]
+    private static extern int fallocate(int fd, int mode, long offset, long count);
+
     [DllImport("libc", SetLastError = true)]
     private static extern int sync_file_range(int fd, long offset, long count, uint flags);
 
@@ -125,6 +130,9 @@ internal static class Linux
     /// <summary>0, or the errno.</summary>
     public static int SyncData(int fd) => fdatasync(fd) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
+    /// <summary>Finds a place on the disk for a range, which reads as zeros until it is written.</summary>
+    public static void Allocate(int fd, long offset, long count) => _ = fallocate(fd, 0, offset, count);
+
     /// <summary>Has the kernel begin to write a range out. 0, or the errno.</summary>
     public static int BeginWriteOut(int fd, long offset, long count)
     {
@@ -147,6 +155,17 @@ internal static class Linux
     {
         int fd = open(ref Terminated(path)[0], OpenLock, ModeOfLock);
         return fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw Error($"open {path}");
+    }
+
+    /// <summary>A name under which an open file is found, whatever became of the one that it had.</summary>
+    public static string PathOf(int fd) => $"/proc/self/fd/{fd}";
+
+    /// <summary>Opens a file once more, for writes past the page cache. Null where the filesystem has none.</summary>
+    public static SafeFileHandle? OpenDirect(int fd)
+    {
+        int pastCache = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x10000 : 0x4000;
+        int opened = open(ref Terminated(PathOf(fd))[0], OpenWriting | pastCache, 0);
+        return opened >= 0 ? new SafeFileHandle(opened, ownsHandle: true) : null;
     }
 
     public static bool TryLock(int fd) => flock(fd, LockExclusive | LockNonBlocking) == 0;

@@ -6,13 +6,18 @@ namespace ModelFs.Cache.Disk;
 /// <summary>The open file of one object: its bytes at their own offsets, holes where blocks are missing.</summary>
 internal interface IObjectFile : IDisposable
 {
+    /// <summary>2 MiB: larger writes cost a disk no less.</summary>
+    const int MostBlocks = 8;
+
     /// <summary>Reads into the beginning of an array that the collector does not move, and leaves in the page cache only what somebody else brought in. Less than asked at the end of the file.</summary>
     /// <exception cref="IOException">The disk fails.</exception>
     int ReadOnce(byte[] pinned, int count, long offset);
 
-    /// <summary>Writes the beginning of an array that the collector does not move, and leaves none of it in the page cache.</summary>
+    /// <summary>Writes what lies in some blocks, of which all but the last are full, and leaves none of it in the page cache.</summary>
+    /// <param name="blocks">At most <see cref="MostBlocks"/>.</param>
+    /// <param name="offset">Of a block.</param>
     /// <exception cref="IOException">The disk fails or is full.</exception>
-    void Write(byte[] pinned, int count, long offset);
+    void Write(ReadOnlySpan<BlockBuffer> blocks, int count, long offset);
 
     /// <summary>
     /// Reads only if all of it is in the page cache, and leaves there what somebody else brought in. Never blocks and never allocates.
@@ -38,11 +43,16 @@ internal sealed class ObjectFile : IObjectFile
     private readonly int fd;
     private volatile bool dropsByItself = true;
 
+    /// <summary>The same file for writes that go past the page cache, opened for the first of them; null where there are none.</summary>
+    private readonly Lazy<SafeFileHandle?> direct;
+    private volatile bool refusesDirect;
+
     private ObjectFile(SafeFileHandle handle)
     {
         this.handle = handle;
         fd = (int)handle.DangerousGetHandle();
         behind = new WriteBehind(fd);
+        direct = new Lazy<SafeFileHandle?>(OpenDirect);
     }
 
     /// <param name="create">Makes the file and its directory when missing; else the answer is null then.</param>
@@ -85,23 +95,48 @@ internal sealed class ObjectFile : IObjectFile
         return done;
     }
 
-    public void Write(byte[] pinned, int count, long offset)
+    /// <remarks>
+    /// Whole pages go from where they lie to the disk; what is left at the end of the file goes through the page cache. Their place is
+    /// allocated first: ext4 lets direct writes into a file run side by side only where none of them allocates. A failure of that is
+    /// left for the write to report.
+    /// </remarks>
+    public void Write(ReadOnlySpan<BlockBuffer> blocks, int count, long offset)
     {
+        int pages = count / BlockBuffer.Alignment * BlockBuffer.Alignment;
         int done = 0;
+        int cached = 0;
+        if (pages > 0 && IsDirect)
+            Linux.Allocate(fd, offset, pages);
         while (done < count)
         {
-            var vector = new Linux.IoVector { Base = Marshal.UnsafeAddrOfPinnedArrayElement(pinned, done), Length = count - done };
-            nint n = Linux.pwritev2(fd, ref vector, 1, offset + done, dropsByItself ? Linux.DontCache : 0);
+            bool past = done < pages && IsDirect;
+            nint n = past
+                ? Write((int)direct.Value!.DangerousGetHandle(), 0, blocks, done, pages, offset)
+                : Write(fd, dropsByItself ? Linux.DontCache : 0, blocks, done, count, offset);
             if (n > 0)
+            {
                 done += (int)n;
-            else if (dropsByItself && Marshal.GetLastPInvokeError() == Linux.EOPNOTSUPP)
-                dropsByItself = false;
-            else if (n == 0 || Marshal.GetLastPInvokeError() != Linux.EINTR)
-                throw Linux.Error("write");
+                cached += past ? 0 : (int)n;
+                continue;
+            }
+
+            switch (n == 0 ? 0 : Marshal.GetLastPInvokeError())
+            {
+                case Linux.EINTR:
+                    break;
+                case Linux.EINVAL when past:
+                    refusesDirect = true;
+                    break;
+                case Linux.EOPNOTSUPP when !past && dropsByItself:
+                    dropsByItself = false;
+                    break;
+                default:
+                    throw Linux.Error("write");
+            }
         }
 
-        if (!dropsByItself)
-            behind.Written(offset, count);
+        if (cached > 0 && !dropsByItself)
+            behind.Written(offset + count - cached, cached);
     }
 
     public bool TryReadCached(Span<byte> destination, long offset)
@@ -134,7 +169,31 @@ internal sealed class ObjectFile : IObjectFile
 
     public FileStamp Stamp() => Linux.Stamp(fd);
 
-    public void Dispose() => handle.Dispose();
+    public void Dispose()
+    {
+        handle.Dispose();
+        if (direct.IsValueCreated)
+            direct.Value?.Dispose();
+    }
+
+    /// <summary>One write of what lies between two places in the blocks.</summary>
+    private static nint Write(int fd, int flags, ReadOnlySpan<BlockBuffer> blocks, int from, int end, long offset)
+    {
+        Span<Linux.IoVector> vectors = stackalloc Linux.IoVector[IObjectFile.MostBlocks];
+        int count = 0;
+        for (int at = from; at < end; at += (int)vectors[count++].Length)
+        {
+            int within = at % CacheOptions.BlockSize;
+            vectors[count] = new() { Base = blocks[at / CacheOptions.BlockSize].Address + within, Length = Math.Min(end - at, CacheOptions.BlockSize - within) };
+        }
+
+        return Linux.pwritev2(fd, ref vectors[0], count, offset + from, flags);
+    }
+
+    private bool IsDirect => !refusesDirect && direct.Value is not null;
+
+    /// <summary>Not over a network: its server would be waited for with each write.</summary>
+    private SafeFileHandle? OpenDirect() => Filesystem.Obstacle(Linux.PathOf(fd)) is null ? Linux.OpenDirect(fd) : null;
 
     private static SafeFileHandle Open(string path, FileMode mode) =>
         File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);

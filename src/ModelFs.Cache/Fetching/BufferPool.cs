@@ -1,3 +1,5 @@
+using ModelFs.Cache.Disk;
+
 namespace ModelFs.Cache.Fetching;
 
 /// <summary>All the memory that blocks in flight may take. A fetch that finds none stops reading its socket.</summary>
@@ -17,9 +19,9 @@ internal sealed class BufferPool
     public const int DemandReserve = 64;
 
     private readonly Lock gate = new();
-    private readonly Stack<byte[]> free = new();
-    private readonly Queue<TaskCompletionSource<byte[]>> demand = new();
-    private readonly Queue<TaskCompletionSource<byte[]>> ahead = new();
+    private readonly Stack<BlockBuffer> free = new();
+    private readonly Queue<TaskCompletionSource<BlockBuffer>> demand = new();
+    private readonly Queue<TaskCompletionSource<BlockBuffer>> ahead = new();
     private readonly LinkedList<InflightBlock> lingering = [];
     private int allocated;
     private int streams;
@@ -42,18 +44,18 @@ internal sealed class BufferPool
 
     public void EndStream() => Interlocked.Decrement(ref streams);
 
-    public async ValueTask<byte[]> RentAsync(bool isDemand, CancellationToken cancellation)
+    public async ValueTask<BlockBuffer> RentAsync(bool isDemand, CancellationToken cancellation)
     {
         while (true)
         {
-            TaskCompletionSource<byte[]> waiter;
+            TaskCompletionSource<BlockBuffer> waiter;
             InflightBlock? victim = null;
             lock (gate)
             {
                 if (TryTake(isDemand) is { } buffer)
                     return buffer;
                 victim = TakeLingering();
-                waiter = new TaskCompletionSource<byte[]>(TaskCreationOptions.RunContinuationsAsynchronously);
+                waiter = new TaskCompletionSource<BlockBuffer>(TaskCreationOptions.RunContinuationsAsynchronously);
                 if (victim is null)
                     (isDemand ? demand : ahead).Enqueue(waiter);
             }
@@ -69,7 +71,7 @@ internal sealed class BufferPool
         }
     }
 
-    public void Return(byte[] buffer)
+    public void Return(BlockBuffer buffer)
     {
         lock (gate)
         {
@@ -104,16 +106,15 @@ internal sealed class BufferPool
         }
     }
 
-    private byte[]? TryTake(bool isDemand)
+    private BlockBuffer? TryTake(bool isDemand)
     {
         int available = free.Count + Capacity - allocated;
         if (available <= (isDemand ? 0 : DemandReserve))
             return null;
-        if (free.TryPop(out byte[]? buffer))
+        if (free.TryPop(out BlockBuffer? buffer))
             return buffer;
         allocated++;
-        // Pinned, because the disk's writes take addresses.
-        return GC.AllocateUninitializedArray<byte>(CacheOptions.BlockSize, pinned: true);
+        return new BlockBuffer();
     }
 
     private InflightBlock? TakeLingering()
@@ -125,7 +126,7 @@ internal sealed class BufferPool
         return node.Value;
     }
 
-    private void Serve(Queue<TaskCompletionSource<byte[]>> waiters, bool isDemand)
+    private void Serve(Queue<TaskCompletionSource<BlockBuffer>> waiters, bool isDemand)
     {
         while (waiters.Count > 0 && TryTake(isDemand) is { } buffer)
         {

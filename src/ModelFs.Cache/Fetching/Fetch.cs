@@ -194,7 +194,7 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
 
     private async Task<Outcome> FillAsync(Stream body, InflightBlock target, ReadOnlyMemory<byte> carried, CancellationToken cancellation)
     {
-        byte[] buffer = target.Buffer ?? plan.Attach(target, await owner.Resources.Buffers.RentAsync(purpose == FetchPurpose.Demand || promotion.IsCancellationRequested, cancellation).ConfigureAwait(false));
+        var buffer = target.Buffer ?? plan.Attach(target, await owner.Resources.Buffers.RentAsync(purpose == FetchPurpose.Demand || promotion.IsCancellationRequested, cancellation).ConfigureAwait(false));
         int filled = 0;
         if (target.Filled > 0)
         {
@@ -206,7 +206,7 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
         }
         else if (!carried.IsEmpty)
         {
-            carried.CopyTo(buffer);
+            carried.CopyTo(buffer.Memory);
             filled = carried.Length;
         }
 
@@ -214,7 +214,7 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
         bool isLast = target.Number == owner.BlockCount - 1;
         while (filled < length)
         {
-            int n = await body.ReadAsync(buffer.AsMemory(filled, length - filled), cancellation).ConfigureAwait(false);
+            int n = await body.ReadAsync(buffer.Memory.Slice(filled, length - filled), cancellation).ConfigureAwait(false);
             if (n == 0)
                 return End(target, filled);
             owner.Fetched(n);

@@ -126,7 +126,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         }
     }
 
-    public byte[] Attach(InflightBlock block, byte[] buffer)
+    public BlockBuffer Attach(InflightBlock block, BlockBuffer buffer)
     {
         lock (gate)
             return block.Buffer = buffer;
@@ -186,7 +186,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     /// <summary>Takes the memory of a block that lingers, unless a reader has come to it.</summary>
     public void Reclaim(InflightBlock block)
     {
-        byte[]? buffer;
+        BlockBuffer? buffer;
         lock (gate)
         {
             if (block.Readers > 0 || block.Buffer is null || inflight.GetValueOrDefault(block.Number) != block)
@@ -260,7 +260,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
 
     public void Ended(Fetch fetch, int errno, string? reason)
     {
-        List<byte[]> buffers = [];
+        List<BlockBuffer> buffers = [];
         lock (gate)
         {
             fetches.Remove(fetch);
@@ -284,7 +284,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
             WakeUncovered(fetch, errno);
         }
 
-        foreach (byte[] buffer in buffers)
+        foreach (var buffer in buffers)
             owner.Resources.Buffers.Return(buffer);
         owner.FetchEnded();
     }
@@ -307,7 +307,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
 
     private void Settle(InflightBlock block)
     {
-        byte[]? buffer = null;
+        BlockBuffer? buffer = null;
         lock (gate)
         {
             if (block.Readers > 0 || block.IsWriting || block.Buffer is null)
@@ -330,11 +330,11 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     }
 
     /// <summary>[locked]</summary>
-    private byte[]? Detach(InflightBlock block)
+    private BlockBuffer? Detach(InflightBlock block)
     {
         if (inflight.GetValueOrDefault(block.Number) == block)
             inflight.Remove(block.Number);
-        (byte[]? buffer, block.Buffer) = (block.Buffer, null);
+        (BlockBuffer? buffer, block.Buffer) = (block.Buffer, null);
         return buffer;
     }
 

@@ -1,3 +1,5 @@
+using ModelFs.Cache.Disk;
+
 namespace ModelFs.Cache.Fetching;
 
 /// <summary>A block on its way from the source to the disk. All members are guarded by the object's lock; bytes below <see cref="Filled"/> never change.</summary>
@@ -10,7 +12,7 @@ internal sealed class InflightBlock(FetchPlan plan, int number)
     public int Number { get; } = number;
 
     /// <summary>Null until the fetch gets here.</summary>
-    public byte[]? Buffer { get; set; }
+    public BlockBuffer? Buffer { get; set; }
 
     /// <summary>Bytes that readers may have.</summary>
     public int Filled { get; set; }

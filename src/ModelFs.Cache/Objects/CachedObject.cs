@@ -20,6 +20,7 @@ internal sealed class CachedObject
     private readonly Lock gate = new();
     private readonly Lock indexing = new();
     private readonly BlockMap map = new();
+    private readonly WriteQueue writes = new();
     private readonly FetchPlan plan;
     private readonly ObjectReader reader;
     private readonly Sealing sealing;
@@ -221,16 +222,22 @@ internal sealed class CachedObject
     public void Arrived(InflightBlock block)
     {
         sealing.Arrived(block, plan);
-        if (!Resources.Writers.Post(new WriteJob(this, block)))
-            plan.Written(block);
+        writes.Add(block);
+        var job = new WriteJob(this, writes);
+        if (!Resources.Writers.Post(job))
+            job.GiveUp();
     }
 
-    /// <summary>The writer is done with a block, whether it is on disk now or not.</summary>
-    public void Written(InflightBlock block, bool isStored)
+    /// <summary>The writer is done with some blocks, whether they are on disk now or not.</summary>
+    public void Written(InflightBlock[] run, bool isStored)
     {
-        if (!isStored)
-            Resources.Metrics.AddUnstored();
-        plan.Written(block);
+        foreach (var block in run)
+        {
+            if (!isStored)
+                Resources.Metrics.AddUnstored();
+            plan.Written(block);
+        }
+
         Seal();
         Signal();
     }

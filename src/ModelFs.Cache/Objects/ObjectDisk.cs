@@ -17,6 +17,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     private int syncFailures;
     private volatile IObjectFile? file;
     private FileStamp? stamp;
+    private int writes;
 
     /// <summary>Null until the object has a file.</summary>
     public IObjectFile? File => file;
@@ -50,15 +51,18 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         }
     }
 
-    /// <summary>Stores a block that has arrived. False when the disk does not take it: it is served from memory then.</summary>
-    public bool TryWrite(InflightBlock block)
+    /// <summary>Stores neighbours that have arrived, in one write. False when the disk does not take them: they are served from memory then.</summary>
+    /// <returns>Null when something would have to go for all of them: one alone may find a place, or makes it.</returns>
+    public bool? TryWrite(InflightBlock[] run)
     {
-        byte[] buffer = block.Buffer!;
-        var data = buffer.AsSpan(0, map.LengthOf(block.Number));
-        ulong checksum = BlockChecksum.Compute(data);
+        var buffers = Array.ConvertAll(run, block => block.Buffer!);
+        ulong[] checksums = Array.ConvertAll(run, block => BlockChecksum.Compute(block.Buffer!.Span[..map.LengthOf(block.Number)]));
+        int length = LengthOf(run);
         if (Resources.Health.TryBegin() is not { } attempt || owner.Account.Health.TryBegin() is not { } share)
             return false;
-        if (!Resources.Space.Admit(data.Length, owner.Account, Resources.Health))
+        if (run.Length > 1 && !Resources.Space.TryAdmit(length, owner.Account))
+            return null;
+        if (run.Length == 1 && !Resources.Space.Admit(length, owner.Account, Resources.Health))
             return false;
 
         int failures;
@@ -66,28 +70,29 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
             failures = syncFailures;
         try
         {
-            var opened = Open(create: true)!;
-            lock (writing)
-            {
-                DistrustIfTouched();
-                opened.Write(buffer, data.Length, (long)block.Number * CacheOptions.BlockSize);
-                stamp = opened.Stamp();
-            }
+            Write(Open(create: true)!, buffers, length, (long)run[0].Number * CacheOptions.BlockSize);
+            Resources.Catalog.Add(owner.Key, owner.Generation, (length + 4095) & ~4095, Resources.Now, owner.Account);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Resources.Health.Failed(e.Message);
             return false;
         }
+        finally
+        {
+            Resources.Space.Settle(length, owner.Account);
+        }
 
-        Resources.Catalog.Add(owner.Key, owner.Generation, (data.Length + 4095) & ~4095, Resources.Now, owner.Account);
         lock (gate)
         {
             // The sync that failed meanwhile has taken an error out of the kernel that may be this write's, and no later one tells it again.
             if (failures != syncFailures)
                 return false;
-            map.Set(block.Number, BlockState.Written, checksum);
-            unindexed.Add(block.Number);
+            for (int i = 0; i < run.Length; i++)
+            {
+                map.Set(run[i].Number, BlockState.Written, checksums[i]);
+                unindexed.Add(run[i].Number);
+            }
         }
 
         Resources.Health.Succeeded(attempt);
@@ -96,12 +101,12 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     }
 
     /// <summary>Whether somebody else wrote to the file since we last did: then nothing counts as verified any more.</summary>
-    /// <remarks>Asked before each write, which would hide it, and whenever the object is opened again.</remarks>
+    /// <remarks>Asked before the first of the writes that run side by side, which would hide it, and whenever the object is opened again.</remarks>
     public void DistrustIfTouched()
     {
         lock (writing)
         {
-            if (file is not { } opened)
+            if (file is not { } opened || writes > 0)
                 return;
             var now = opened.Stamp();
             if (stamp is { } former && !now.SameContent(former))
@@ -270,6 +275,30 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
 
         Resources.Space.Closed(owner.Key);
     }
+
+    private void Write(IObjectFile opened, BlockBuffer[] buffers, int length, long offset)
+    {
+        lock (writing)
+        {
+            DistrustIfTouched();
+            writes++;
+        }
+
+        try
+        {
+            opened.Write(buffers, length, offset);
+        }
+        finally
+        {
+            lock (writing)
+            {
+                if (--writes == 0)
+                    stamp = opened.Stamp();
+            }
+        }
+    }
+
+    private int LengthOf(InflightBlock[] run) => run.Sum(block => map.LengthOf(block.Number));
 
     private static bool CopyFromScratch(int within, Span<byte> target)
     {

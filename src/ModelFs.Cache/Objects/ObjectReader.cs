@@ -131,7 +131,7 @@ internal sealed class ObjectReader(CachedObject owner, BlockMap map, FetchPlan p
     /// <summary>Copies what has arrived; the caller is one of the block's readers, so that its buffer stays.</summary>
     private int Copy(InflightBlock block, int within, Span<byte> destination)
     {
-        byte[]? buffer;
+        BlockBuffer? buffer;
         int count;
         lock (gate)
         {
@@ -143,7 +143,7 @@ internal sealed class ObjectReader(CachedObject owner, BlockMap map, FetchPlan p
             block.IsAwaited &= block.Consumed < map.LengthOf(block.Number);
         }
 
-        buffer.AsSpan(within, count).CopyTo(destination);
+        buffer.Span.Slice(within, count).CopyTo(destination);
         return count;
     }
 

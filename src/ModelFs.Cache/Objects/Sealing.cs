@@ -135,7 +135,7 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
         _ = owner.Resources.Index.PutAsync(owner.Key, owner.Record(), []);
     }
 
-    private ReadOnlySpan<byte> Bytes(InflightBlock block) => block.Buffer.AsSpan(0, map.LengthOf(block.Number));
+    private ReadOnlySpan<byte> Bytes(InflightBlock block) => block.Buffer!.Span[..map.LengthOf(block.Number)];
 
     public void Dispose() => hash?.Dispose();
 }

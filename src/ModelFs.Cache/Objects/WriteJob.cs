@@ -3,24 +3,39 @@ using ModelFs.Cache.Fetching;
 
 namespace ModelFs.Cache.Objects;
 
-/// <summary>Stores one block that has arrived, on a writer's thread.</summary>
-internal sealed class WriteJob(CachedObject owner, InflightBlock block) : IWork
+/// <summary>Stores blocks that have arrived, on a writer's thread.</summary>
+internal sealed class WriteJob(CachedObject owner, WriteQueue queue) : IWork
 {
     public void Run()
     {
-        bool isStored = false;
-        try
-        {
-            isStored = owner.Disk.TryWrite(block);
-        }
-        catch (Exception e)
-        {
-            Log.Unexpected(owner.Resources.Log, e, "storing a block");
-        }
-
-        owner.Written(block, isStored);
+        if (queue.Take() is not { Length: > 0 } run || TryStore(run))
+            return;
+        foreach (var block in run)
+            TryStore([block]);
     }
 
     /// <summary>Instead of <see cref="Run"/>: the disk does not answer, and the memory is needed.</summary>
-    public void GiveUp() => owner.Written(block, isStored: false);
+    public void GiveUp()
+    {
+        if (queue.Take() is { Length: > 0 } run)
+            owner.Written(run, isStored: false);
+    }
+
+    /// <summary>False when they are too many at once.</summary>
+    private bool TryStore(InflightBlock[] run)
+    {
+        bool? isStored = false;
+        try
+        {
+            isStored = owner.Disk.TryWrite(run);
+        }
+        catch (Exception e)
+        {
+            Log.Unexpected(owner.Resources.Log, e, "storing blocks");
+        }
+
+        if (isStored is { } known)
+            owner.Written(run, known);
+        return isStored is not null;
+    }
 }

@@ -14,13 +14,16 @@ internal sealed class Account(string owner, OwnerLimits limits, StoreHealth heal
 
     public OwnerLimits Limits => limits;
 
-    /// <summary>What its blocks may fill of its budget. The rest is for the sidecars that follow them and for blocks that were admitted at the same time.</summary>
+    /// <summary>What its blocks may fill of its budget. The rest is for the sidecars that follow them.</summary>
     public long? BlockBudget { get; } = limits.MaxBytes is { } most ? most - Math.Min(most / 64, 16 << 20) : null;
 
     /// <summary>Whether its objects find room in its share just now.</summary>
     public StoreHealth Health => health;
 
     public long Bytes { get; set; }
+
+    /// <summary>Being written, and not counted yet. Kept by <see cref="DiskSpace"/>, under its lock.</summary>
+    public long Admitted { get; set; }
 
     public int Objects { get; set; }
 

@@ -12,16 +12,18 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
     /// <summary>Room made beyond what is needed, so that the next blocks need not look for victims again: a 64th, at most 256 MiB.</summary>
     private readonly int slack = (int)Math.Min(options.MaxBytes / 64, 256 << 20);
 
-    /// <summary>What blocks may fill. The rest is for what follows them: sidecars, the index, metadata, and one block a writer that was admitted at the same time.</summary>
+    /// <summary>What blocks may fill. The rest is for what follows them: sidecars, the index and metadata.</summary>
     private readonly long limit = options.MaxBytes - Math.Min(options.MaxBytes / 64, 16 << 20);
 
     private readonly Lock evicting = new();
     private readonly Lock asking = new();
+    private readonly Lock admitting = new();
     private readonly ConcurrentDictionary<ObjectKey, long> unlinked = new();
     private long free = long.MaxValue;
     private long indexBytes;
     private long metadataBytes;
     private long unlinkedBytes;
+    private long admitted;
 
     /// <summary>Takes an object out of use, so that nobody opens its file while it is removed. False when somebody has it open.</summary>
     public Func<ObjectKey, bool>? Claim { get; set; }
@@ -40,6 +42,9 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
 
     /// <summary>Of the filesystem, when it was last asked, less what was written since.</summary>
     public long FreeBytes => Volatile.Read(ref free);
+
+    /// <summary>Being written, and not counted yet.</summary>
+    private long Admitted => Volatile.Read(ref admitted);
 
     public void SetIndexBytes(long bytes) => Volatile.Write(ref indexBytes, bytes);
 
@@ -62,13 +67,16 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
     /// <summary>Asks whoever keeps objects open that nobody uses to close them. Called under no lock but its own.</summary>
     public Action? RoomNeeded { get; set; }
 
-    /// <summary>Makes room for a block. False when nothing more may go: the fault is the cache's, or the account's alone.</summary>
+    /// <summary>Makes room for a block, as <see cref="TryAdmit"/> keeps it. False when nothing more may go: the fault is the cache's, or the account's alone.</summary>
     public bool Admit(int bytes, Account account, StoreHealth health)
     {
-        if (IsOver(bytes) || IsOver(account, bytes))
-            MakeRoom(bytes, account);
-        if (IsOver(bytes) || IsOver(account, bytes))
-            AskForRoom(bytes, account);
+        // Again as long as there is room: another writer may have taken what was made.
+        do
+        {
+            if (TryAdmit(bytes, account))
+                return true;
+        }
+        while (MakeRoom(bytes, account) || AskForRoom(bytes, account));
 
         if (IsOver(account, bytes))
         {
@@ -76,35 +84,54 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
             return false;
         }
 
-        if (IsOver(bytes))
+        health.Full(UsedBytes + Admitted + bytes > limit
+            ? $"the limit of {options.MaxBytes} bytes is reached and everything is open or pinned"
+            : $"less than {options.MinFreeBytes} bytes are free and everything is open or pinned");
+        return false;
+    }
+
+    /// <summary>Keeps a place for blocks, until <see cref="Settle"/>. False when something would have to go for them.</summary>
+    public bool TryAdmit(int bytes, Account account)
+    {
+        lock (admitting)
         {
-            health.Full(UsedBytes + bytes > limit
-                ? $"the limit of {options.MaxBytes} bytes is reached and everything is open or pinned"
-                : $"less than {options.MinFreeBytes} bytes are free and everything is open or pinned");
-            return false;
+            if (IsOver(bytes) || IsOver(account, bytes))
+                return false;
+            Volatile.Write(ref admitted, admitted + bytes);
+            account.Admitted += bytes;
         }
 
         Interlocked.Add(ref free, -bytes);
         return true;
     }
 
+    /// <summary>What was admitted has been counted, or comes to nothing.</summary>
+    public void Settle(int bytes, Account account)
+    {
+        lock (admitting)
+        {
+            Volatile.Write(ref admitted, admitted - bytes);
+            account.Admitted -= bytes;
+        }
+    }
+
     /// <summary>One after the other: who asks while handles are being closed waits for that, or it would find them open.</summary>
-    private void AskForRoom(int bytes, Account account)
+    private bool AskForRoom(int bytes, Account account)
     {
         lock (asking)
         {
             RoomNeeded?.Invoke();
-            MakeRoom(bytes, account);
+            return MakeRoom(bytes, account);
         }
     }
 
-    /// <summary>Evicts until the limits hold, or nothing more may go.</summary>
-    public void MakeRoom(int bytes = 0, Account? account = null)
+    /// <summary>Evicts until the limits hold, or nothing more may go. Whether there is room.</summary>
+    public bool MakeRoom(int bytes = 0, Account? account = null)
     {
         lock (evicting)
         {
             if (!IsOver(bytes) && accounts.All.All(a => !IsOver(a, a == account ? bytes : 0) && a.Limits.MaxAge is null))
-                return;
+                return true;
             var tried = new HashSet<ObjectKey>();
             var (count, freed) = (0, 0L);
             while (Plan(bytes, slack, account, tried) is { Victims.Count: > 0 } plan)
@@ -121,6 +148,7 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
 
             if (count > 0)
                 Log.Evicted(log, count, freed);
+            return !IsOver(bytes) && (account is null || !IsOver(account, bytes));
         }
     }
 
@@ -130,7 +158,7 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
         var plan = NewPlan(tried);
         plan.ApplyShares(accounts.All, growing, bytes);
         // Of what gives way for a registry's own limits, all comes back to the cache.
-        long excess = UsedBytes + bytes - plan.Bytes > limit ? UsedBytes + bytes + slack - limit : 0;
+        long excess = UsedBytes + Admitted + bytes - plan.Bytes > limit ? UsedBytes + Admitted + bytes + slack - limit : 0;
         long shortfall = FreeBytes + plan.Bytes - bytes < options.MinFreeBytes ? options.MinFreeBytes - FreeBytes + bytes + slack : 0;
         if (Math.Max(excess, shortfall) - plan.Bytes is > 0 and var needed)
             plan.ChooseOldest(needed, excess >= shortfall ? EvictionReason.CacheLimit : EvictionReason.FreeSpace, static (_, _) => true);
@@ -198,7 +226,7 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
         }
     }
 
-    private bool IsOver(int bytes) => UsedBytes + bytes > limit || FreeBytes - bytes < options.MinFreeBytes;
+    private bool IsOver(int bytes) => UsedBytes + Admitted + bytes > limit || FreeBytes - bytes < options.MinFreeBytes;
 
-    private static bool IsOver(Account account, int bytes) => account.BlockBudget is { } most && account.Bytes + bytes > most;
+    private static bool IsOver(Account account, int bytes) => account.BlockBudget is { } most && account.Bytes + account.Admitted + bytes > most;
 }

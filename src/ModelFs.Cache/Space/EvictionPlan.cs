@@ -26,7 +26,7 @@ internal sealed class EvictionPlan(Catalog catalog, Func<ObjectKey, bool> mayGo,
         {
             var (budget, age) = (account.BlockBudget, account.Limits.MaxAge);
             long more = account == growing ? growth : 0;
-            long excess = budget is { } most && account.Bytes + more > most ? account.Bytes + more + (most / SlackOfBudget) - most : 0;
+            long excess = budget is { } most && account.Bytes + account.Admitted + more > most ? account.Bytes + account.Admitted + more + (most / SlackOfBudget) - most : 0;
             if (age is { } oldest)
                 excess -= ChooseOlder(oldest, (_, entry) => entry.Account == account);
             if (excess > 0)
