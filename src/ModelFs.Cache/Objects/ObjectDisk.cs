@@ -65,13 +65,14 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         if (run.Length == 1 && !Resources.Space.Admit(length, owner.Account, Resources.Health))
             return false;
 
+        bool isWritten = false;
         int failures;
         lock (gate)
             failures = syncFailures;
         try
         {
             Write(Open(create: true)!, buffers, length, (long)run[0].Number * CacheOptions.BlockSize);
-            Resources.Catalog.Add(owner.Key, owner.Generation, (length + 4095) & ~4095, Resources.Now, owner.Account);
+            isWritten = true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -80,7 +81,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         }
         finally
         {
-            Resources.Space.Settle(length, owner.Account);
+            Resources.Space.Settle(owner, length, isWritten);
         }
 
         lock (gate)

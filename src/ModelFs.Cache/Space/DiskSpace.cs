@@ -77,6 +77,8 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
                 return true;
         }
         while (MakeRoom(bytes, account) || AskForRoom(bytes, account));
+        if (TryAdmit(bytes, account))
+            return true;
 
         if (IsOver(account, bytes))
         {
@@ -105,11 +107,14 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
         return true;
     }
 
-    /// <summary>What was admitted has been counted, or comes to nothing.</summary>
-    public void Settle(int bytes, Account account)
+    /// <summary>What was admitted has been written, and counts as the object's; or it has not.</summary>
+    public void Settle(CachedObject owner, int bytes, bool isWritten)
     {
+        var account = owner.Account;
         lock (admitting)
         {
+            if (isWritten)
+                catalog.Add(owner.Key, owner.Generation, (bytes + 4095) & ~4095, owner.Resources.Now, account);
             Volatile.Write(ref admitted, admitted - bytes);
             account.Admitted -= bytes;
         }
