@@ -46,18 +46,9 @@ public sealed class OrdinalTable : IDisposable
     internal static OrdinalTable Open(string path, ILogger log)
     {
         var file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
-        byte[] bytes = new byte[RandomAccess.GetLength(file)];
-        for (int done = 0; done < bytes.Length;)
-        {
-            int n = RandomAccess.Read(file, bytes.AsSpan(done), done);
-            if (n == 0)
-                break;
-            done += n;
-        }
-
         var table = new OrdinalTable(file, log);
         RandomAccess.Write(file, "MODELFS1"u8, 0);
-        table.Scan(bytes);
+        table.Scan();
         return table;
     }
 
@@ -112,29 +103,42 @@ public sealed class OrdinalTable : IDisposable
         return 0;
     }
 
-    private void Scan(byte[] bytes)
+    private void Scan()
     {
-        long lost = -1;
-        int at = Grid;
-        while (at < bytes.Length)
+        // A window that moves on when less than the largest record is left in it.
+        byte[] window = new byte[1 << 20];
+        long length = RandomAccess.GetLength(file), at = Grid, lost = -1;
+        for (int from = 0, have = 0; at < length;)
         {
-            if (Decode(bytes.AsSpan(at)) is { } key)
+            if (have - from < HeaderSize + MaxKey && at + (have - from) < length)
+            {
+                window.AsSpan(from, have - from).CopyTo(window);
+                (from, have) = (0, have - from);
+                int n = RandomAccess.Read(file, window.AsSpan(have), at + have);
+                have += n;
+                length = n == 0 ? at + have : length;
+            }
+
+            int step = Grid;
+            if (Decode(window.AsSpan(from, have - from)) is { } key)
             {
                 if (lost >= 0)
                     Log.OrdinalsDamaged(log, lost, at - lost);
                 lost = -1;
                 Insert(HashOf(key), (uint)(at / Grid));
-                at += Padded(HeaderSize + key.Length);
+                step = Padded(HeaderSize + key.Length);
             }
-            else
+            else if (lost < 0)
             {
-                lost = lost < 0 ? at : lost;
-                at += Grid;
+                lost = at;
             }
+
+            from = Math.Min(from + step, have);
+            at += step;
         }
 
         if (lost >= 0)
-            Log.OrdinalsDamaged(log, lost, bytes.Length - lost);
+            Log.OrdinalsDamaged(log, lost, length - lost);
         end = Math.Max(Grid, at);
     }
 

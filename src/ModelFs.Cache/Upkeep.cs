@@ -89,9 +89,13 @@ internal sealed class Upkeep : IDisposable
         resources.Space.Refresh();
         resources.Space.SetIndexBytes(IndexBytes());
         resources.Space.AddMetadataBytes(Survey.AllocatedBytes(cache.MetadataDirectory));
-        var owners = new Dictionary<ObjectKey, Account>();
-        resources.Labels.Load(label => owners[label.Key] = resources.Accounts.Of(label.Owner));
-        Survey.Run(resources, owners, key => cache.TryReserve(key, static _ => false), cache.EndReservation);
+        Survey.Run(resources, key => cache.TryReserve(key, static _ => false), cache.EndReservation, () =>
+        {
+            // A million objects take a while, and what is fetched meanwhile is not to be lost.
+            Try("beating", Beat);
+            Try("writing the index", Checkpoint);
+        });
+        resources.Labels.Load(label => resources.Catalog.Own(label.Key, resources.Accounts.Of(label.Owner)));
         isSurveyed = !resources.Closing.IsCancellationRequested;
         if (isSurveyed)
             resources.Labels.Compact(cache.IsHeld, resources.Catalog.Count);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using ModelFs.Benchmarks.Figures;
 using ModelFs.Benchmarks.Names;
@@ -11,6 +12,7 @@ namespace ModelFs.Benchmarks.Parts;
 /// <summary>What the index of a large cache costs: at the start, in memory, on disk, while it is checkpointed and while it is compacted.</summary>
 internal static class IndexScale
 {
+    private const int SmallObjects = 1_000_000;
     private const int LookUps = 200;
     private const int BlocksOfACheckpoint = 8192; // 2 GiB: what comes in two seconds
 
@@ -23,26 +25,32 @@ internal static class IndexScale
         foreach (var bytes in bench.Options.Caches)
         {
             using var scratch = bench.Scratch();
-            var directory = Directory.CreateDirectory(Daemon.CacheOf(scratch.Directory)).FullName;
-            var name = $"{LargeCache.Blocks(bytes) / 1e6:0.0} M blocks";
-            bench.Progress(name);
-            var start = Stopwatch.GetTimestamp();
-            await LargeCache.WriteAsync(directory, bytes, areSealed: false);
-            bench.Add($"{name}: written, each", "us", [Stopwatch.GetElapsedTime(start).TotalMicroseconds / LargeCache.Blocks(bytes)]);
-
-            var starts = new List<StartSample>();
-            for (var round = 0; round < bench.Options.Rounds; round++)
-            {
-                bench.ForgetPages(Directory.EnumerateFiles(Path.Combine(directory, "index"), "*", SearchOption.AllDirectories));
-                starts.Add(await StartAsync(bench, scratch, registry, bytes * 2));
-            }
-
-            bench.Add($"{name}: mount until the first answer, nothing in the page cache", "s", [.. starts.Select(s => s.Answer)], Goal.AtMost(2));
-            bench.Add($"{name}: until everything is accounted for", "s", [.. starts.Select(s => s.Accounted)]);
-            bench.Add($"{name}: memory of the daemon, more than with an empty cache", "MiB", [.. starts.Select(s => s.Resident - empty)]);
-            bench.Add($"{name}: VmHWM of the daemon", "MiB", [.. starts.Select(s => s.Peak)], Goal.AtMost(256));
-            await InProcessAsync(bench, name, Path.Combine(directory, "index"), bytes);
+            var (objects, blocks) = ((int)(bytes / CacheOptions.BlockSize / LargeCache.LargeObject), bytes / CacheOptions.BlockSize);
+            var name = string.Create(CultureInfo.InvariantCulture, $"{blocks / 1e6:0.0} M blocks");
+            await StartsAsync(bench, name, scratch, registry, empty, objects, LargeCache.LargeObject);
+            await InProcessAsync(bench, name, Path.Combine(Daemon.CacheOf(scratch.Directory), "index"), objects, blocks);
         }
+
+        using var small = bench.Scratch();
+        await StartsAsync(bench, $"{SmallObjects} objects of one block", small, registry, empty, SmallObjects, 1);
+    }
+
+    private static async Task StartsAsync(Bench bench, string name, Scratch scratch, Uri registry, double empty, int objects, int blocksOfEach)
+    {
+        bench.Progress(name);
+        var directory = Directory.CreateDirectory(Daemon.CacheOf(scratch.Directory)).FullName;
+        await LargeCache.WriteAsync(directory, objects, blocksOfEach, areSealed: false);
+        var starts = new List<StartSample>();
+        for (var round = 0; round < bench.Options.Rounds; round++)
+        {
+            bench.ForgetPages(Directory.EnumerateFiles(Path.Combine(directory, "index"), "*", SearchOption.AllDirectories));
+            starts.Add(await StartAsync(bench, scratch, registry, 2L * objects * blocksOfEach * CacheOptions.BlockSize));
+        }
+
+        bench.Add($"{name}: mount until the first answer, nothing in the page cache", "s", [.. starts.Select(s => s.Answer)], Goal.AtMost(2));
+        bench.Add($"{name}: until everything is accounted for", "s", [.. starts.Select(s => s.Accounted)]);
+        bench.Add($"{name}: memory of the daemon, more than with an empty cache", "MiB", [.. starts.Select(s => s.Resident - empty)]);
+        bench.Add($"{name}: VmHWM of the daemon", "MiB", [.. starts.Select(s => s.Peak)], Goal.AtMost(256));
     }
 
     private static async Task<StartSample> StartAsync(Bench bench, Scratch scratch, Uri registry, long cacheSize)
@@ -56,15 +64,15 @@ internal static class IndexScale
         return new StartSample(answer, accounted, daemon.Process.Memory("VmRSS") / 1048576.0, daemon.Process.Memory("VmHWM") / 1048576.0);
     }
 
-    private static async Task InProcessAsync(Bench bench, string name, string directory, long bytes)
+    private static async Task InProcessAsync(Bench bench, string name, string directory, int objects, long blocks)
     {
-        var keys = LargeCache.Keys(bytes).ToArray();
+        var keys = LargeCache.Keys(objects).ToArray();
         bench.ForgetPages(Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories));
         var start = Stopwatch.GetTimestamp();
-        await using var index = BlockIndex.Open(directory, bytes * 2, NullLogger.Instance);
+        await using var index = BlockIndex.Open(directory, blocks * CacheOptions.BlockSize * 2, NullLogger.Instance);
         var record = (await index.FindAsync(keys[0]))!.Value;
         bench.Add($"{name}: the index opened, nothing in the page cache", "s", [Stopwatch.GetElapsedTime(start).TotalSeconds]);
-        bench.Add($"{name}: on disk, each block", "B", [(double)index.Bytes / LargeCache.Blocks(bytes)]);
+        bench.Add($"{name}: on disk, each block", "B", [(double)index.Bytes / blocks]);
 
         bench.Random.Shuffle(keys);
         bench.ForgetPages(Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories));
@@ -93,7 +101,7 @@ internal static class IndexScale
         {
             for (var rounds = 0; index.Bytes > before * 0.4 && rounds < 5000; rounds++)
             {
-                if (!index.Checkpoint(key => kept.Contains(key) ? 1u : null, LargeCache.Blocks(bytes) / 64))
+                if (!index.Checkpoint(key => kept.Contains(key) ? 1u : null, blocks / 4 / IndexValue.Blocks))
                     throw new BenchmarkException("a checkpoint failed");
             }
 

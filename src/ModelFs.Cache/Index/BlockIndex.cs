@@ -51,6 +51,9 @@ internal sealed class BlockIndex : IAsyncDisposable
     /// <summary>The object's own record only.</summary>
     public Task<ObjectRecord?> FindAsync(ObjectKey key) => thread.RunAsync(() => store?.Find(key));
 
+    /// <summary>The own records of many objects, those that are known.</summary>
+    public Task<Dictionary<ObjectKey, ObjectRecord>> FindAsync(IReadOnlyCollection<ObjectKey> keys) => thread.RunAsync(() => store?.Find(keys) ?? []);
+
     /// <summary>Adds blocks to those that are known of this generation.</summary>
     public Task PutAsync(ObjectKey key, ObjectRecord record, IReadOnlyList<(int Number, ulong Checksum)> blocks) =>
         thread.RunAsync(() => store?.Put(key, record, blocks));

@@ -80,25 +80,60 @@ internal sealed class IndexStore : IDisposable
         var record = first.ToObject();
         int count = BlockMap.BlocksOf(record.Size);
         var loaded = new IndexedObject(record, new bool[count], new ulong[count]);
-        Accept(loaded, 0, first);
+        Accept(new IndexKey(key), first);
         int pending = 0;
         for (int group = 1; group * IndexValue.Blocks < count; group++)
         {
             var groupKey = new IndexKey(key, group);
             var (input, output) = (default(IndexValue), default(IndexValue));
             var status = session.Read(ref groupKey, ref input, ref output);
-            if (status.Found && output.IsIntact(groupKey))
-                Accept(loaded, group, output);
+            if (status.Found)
+                Accept(groupKey, output);
             else if (status.IsPending && ++pending % MostPending == 0)
-                Collect(loaded);
+                Collect(Accept);
         }
 
-        Collect(loaded);
+        Collect(Accept);
         return loaded;
+
+        void Accept(in IndexKey groupKey, in IndexValue value)
+        {
+            if (!value.IsIntact(groupKey) || value.Generation != record.Generation)
+                return;
+            int start = (int)groupKey.Group * IndexValue.Blocks;
+            for (int block = 0; block < IndexValue.Blocks && start + block < count; block++)
+                (loaded.Present[start + block], loaded.Checksums[start + block]) = (value.Has(block), value.Checksums[block]);
+        }
     }
 
     /// <summary>The object's own record only.</summary>
     public ObjectRecord? Find(ObjectKey key) => Find(new IndexKey(key))?.ToObject();
+
+    /// <summary>The own records of many objects, those that are known: what waits for the disk waits together.</summary>
+    public Dictionary<ObjectKey, ObjectRecord> Find(IReadOnlyCollection<ObjectKey> keys)
+    {
+        var found = new Dictionary<ObjectKey, ObjectRecord>(keys.Count);
+        int pending = 0;
+        foreach (var key in keys)
+        {
+            var first = new IndexKey(key);
+            var (input, output) = (default(IndexValue), default(IndexValue));
+            var status = session.Read(ref first, ref input, ref output);
+            if (status.Found)
+                Accept(first, output);
+            else if (status.IsPending && ++pending % MostPending == 0)
+                Collect(Accept);
+        }
+
+        Collect(Accept);
+        return found;
+
+        void Accept(in IndexKey first, in IndexValue value)
+        {
+            if (value.IsIntact(first))
+                found[first.Object] = value.ToObject();
+        }
+    }
 
     /// <summary>Adds blocks to those that are known of this generation.</summary>
     public void Put(ObjectKey key, in ObjectRecord record, IReadOnlyList<(int Number, ulong Checksum)> blocks)
@@ -251,27 +286,20 @@ internal sealed class IndexStore : IDisposable
         return status.Found && output.IsIntact(key) ? output : null;
     }
 
-    private void Collect(IndexedObject loaded)
+    private void Collect(Found accept)
     {
         session.CompletePendingWithOutputs(out var outputs, wait: true);
         using (outputs)
         {
             while (outputs.Next())
             {
-                if (outputs.Current.Status.Found && outputs.Current.Output.IsIntact(outputs.Current.Key))
-                    Accept(loaded, (int)outputs.Current.Key.Group, outputs.Current.Output);
+                if (outputs.Current.Status.Found)
+                    accept(outputs.Current.Key, outputs.Current.Output);
             }
         }
     }
 
-    private static void Accept(IndexedObject loaded, int group, in IndexValue value)
-    {
-        if (value.Generation != loaded.Record.Generation)
-            return;
-        int first = group * IndexValue.Blocks;
-        for (int block = 0; block < IndexValue.Blocks && first + block < loaded.Present.Length; block++)
-            (loaded.Present[first + block], loaded.Checksums[first + block]) = (value.Has(block), value.Checksums[block]);
-    }
+    private delegate void Found(in IndexKey key, in IndexValue value);
 
     /// <summary>Groups of objects that are gone, or of an earlier life of an object.</summary>
     private readonly struct DeadGroups(Func<ObjectKey, uint?> generations) : ICompactionFunctions<IndexKey, IndexValue>

@@ -67,6 +67,16 @@ internal sealed class Catalog
         }
     }
 
+    /// <summary>It is somebody's, if it was nobody's.</summary>
+    public void Own(ObjectKey key, Account account)
+    {
+        lock (gate)
+        {
+            if (entries.TryGetValue(key, out var entry) && entry.Account.Owner.Length == 0)
+                Put(key, entry with { Account = account });
+        }
+    }
+
     /// <summary>It is not complete any more.</summary>
     public void Unseal(ObjectKey key)
     {

@@ -11,7 +11,7 @@ internal readonly record struct Label(ObjectKey Key, string Owner, string Name)
     public string Path => $"{Owner}/{Name}";
 }
 
-/// <summary>The names of the objects, in a file beside the index; memory holds 8 bytes a name, to know which are in it.</summary>
+/// <summary>The names of the objects, in a file beside the index; memory holds a hash of 8 bytes a name, some 20 to 40 with its place in a table, to know which are in it.</summary>
 /// <remarks>
 /// Records are appended on a grid of 8 bytes: length (4), CRC32C over what follows (4), key (16), owner, a zero byte, name. What a torn write or
 /// a flipped bit spoiled is stepped over and costs that name until the object is opened again. The file is rewritten without the names
@@ -109,15 +109,15 @@ internal sealed class Labels(string path, ILogger log)
     {
         lock (writing)
         {
-            var found = new HashSet<ulong>();
+            int found = 0;
             TryScan((label, record) =>
             {
-                found.Add(HashOf(record));
+                found++;
+                lock (gate)
+                    known.Add(HashOf(record));
                 see(label);
             });
-            records = kept = found.Count;
-            lock (gate)
-                known.UnionWith(found);
+            records = kept = found;
         }
     }
 
