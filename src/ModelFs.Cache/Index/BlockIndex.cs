@@ -13,7 +13,7 @@ namespace ModelFs.Cache.Index;
 internal sealed class BlockIndex : IAsyncDisposable
 {
     /// <summary>16 MiB of log compacted for each checkpoint, where hardly 2 come.</summary>
-    private const int SlicesOfACheckpoint = 8;
+    private const int SlicesOfACheckpoint = 16;
 
     private readonly ILogger log;
     private readonly WorkThreads thread = new("index", 1);

@@ -14,7 +14,7 @@ internal sealed class IndexStore : IDisposable
     private const int RecordBytes = 192;
 
     /// <summary>What is compacted at once: whoever opens an object waits for that long.</summary>
-    private const int SliceBytes = 8 * IndexManifest.PageSize;
+    private const int SliceBytes = 4 * IndexManifest.PageSize;
 
     /// <summary>A log that is compacted holds at most this, beside as much again as lives in it.</summary>
     private const int Tolerated = 8 << 20;
