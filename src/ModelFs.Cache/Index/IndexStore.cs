@@ -212,14 +212,23 @@ internal sealed class IndexStore : IDisposable
     /// <exception cref="IOException">So does this.</exception>
     public bool Persist(IndexCheckpoint checkpoint)
     {
-        // Until all of it is done, the former one counts.
-        dirty = true;
-        if (!device.Sync())
-            return false;
-        DurableFile.Sync(IndexManifest.TokenFile(directory, checkpoint.Token));
-        var next = IndexManifest.Describe(directory, checkpoint, manifest);
-        next.Write(directory);
-        manifest = next;
+        bool isDone = false;
+        try
+        {
+            if (!device.Sync())
+                return false;
+            DurableFile.Sync(IndexManifest.TokenFile(directory, checkpoint.Token));
+            var next = IndexManifest.Describe(directory, checkpoint, manifest);
+            next.Write(directory);
+            manifest = next;
+            isDone = true;
+        }
+        finally
+        {
+            // Until then the former one counts.
+            if (!isDone)
+                dirty = true;
+        }
 
         // Only now nobody needs what the former checkpoint needed.
         device.DeleteRemoved();
