@@ -36,7 +36,7 @@ internal sealed class ManifestTree
 
     public Manifest Manifest { get; }
 
-    /// <summary>Which paths, sizes and digests the node numbers stand for.</summary>
+    /// <summary>Which paths, sizes, digests and times of writing the node numbers stand for.</summary>
     public UInt128 Fingerprint { get; }
 
     /// <summary>What the node ids of its nodes are made of; 0 until the kernel needs one.</summary>
@@ -182,7 +182,7 @@ internal sealed class ManifestTree
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var file in manifest.Files.OrderBy(file => file.Path, StringComparer.Ordinal))
-            hash.AppendData(Encoding.UTF8.GetBytes($"{file.Path.Length}:{file.Path}{file.Size}:{file.Sha256};"));
+            hash.AppendData(Encoding.UTF8.GetBytes($"{file.Path.Length}:{file.Path}{file.Size}:{file.Sha256}{(file.Modified is { } written ? $":{written.Ticks}" : "")};"));
         return System.Buffers.Binary.BinaryPrimitives.ReadUInt128LittleEndian(hash.GetHashAndReset());
     }
 

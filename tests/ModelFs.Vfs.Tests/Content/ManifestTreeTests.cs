@@ -69,13 +69,14 @@ public sealed class ManifestTreeTests
     }
 
     [Fact]
-    public void Another_path_size_or_digest_makes_another_fingerprint()
+    public void Another_path_size_digest_or_time_of_writing_makes_another_fingerprint()
     {
         var fingerprints = new[]
         {
             Of(new ManifestFile("a", 1)), Of(new ManifestFile("b", 1)), Of(new ManifestFile("a", 2)), Of(new ManifestFile("a", null)), Of(new ManifestFile("a", 1, new string('0', 64))), Of(),
+            Of(new ManifestFile("a", 1, Modified: DateTime.UnixEpoch)), Of(new ManifestFile("a", 1, Modified: DateTime.UnixEpoch.AddTicks(1))),
         }.Select(tree => tree.Fingerprint);
-        Assert.Equal(6, fingerprints.Distinct().Count());
+        Assert.Equal(8, fingerprints.Distinct().Count());
     }
 
     [Fact]
