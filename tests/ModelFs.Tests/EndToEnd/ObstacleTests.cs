@@ -37,14 +37,18 @@ public sealed class ObstacleTests : IAsyncLifetime
             export MODELFS_CACHE={scratch["disk", "cache"]} PATH={AppContext.BaseDirectory}:$PATH
             mkdir mnt
             modelfs mount mnt --registry {origin.Registry} > log 2>&1 & daemon=$!
-            until mountpoint -q mnt; do kill -0 $daemon || cat log; sleep 0.05; done
-            modelfs status | grep ^mount
+            # The mount answers first, the daemon a moment later. Before the mount the cache is not its own yet.
+            until mountpoint -q mnt && modelfs status 2> /dev/null | grep -q '^daemon  *process'; do
+                kill -0 $daemon || exec cat log
+                sleep 0.05
+            done
+            modelfs status | grep "^mount .*$PWD/mnt"
             modelfs prefetch {Weights} > prefetched 2>&1 || cat prefetched
             getfattr --only-values -n user.modelfs.mode mnt/{Weights}
             echo
             sha256sum < mnt/{Weights}
             modelfs stat {Weights} | grep '^mode '
-            modelfs status | grep ^mount
+            modelfs status | grep "^mount .*$PWD/mnt"
             kill -TERM $daemon
             wait $daemon
             """);
