@@ -317,6 +317,25 @@ public sealed class LocalStoreFaultTests : IDisposable
     }
 
     [Fact]
+    public async Task A_file_that_was_written_at_a_time_that_no_calendar_has_is_read_all_the_same()
+    {
+        // A filesystem on a disk may keep a nearer time; one in memory keeps any.
+        var memory = Directory.CreateDirectory($"/dev/shm/modelfs-test-{Guid.NewGuid():N}").FullName;
+        try
+        {
+            Create("file://" + memory);
+            await ShellAsync($"printf content > {memory}/f; touch -d @300000000000000 {memory}/f");
+            await using var registry = Registry(change: options => options with { ArtifactRoots = [memory] });
+            var manifest = (await ManifestAsync(registry)).Must();
+            Assert.Equal("content"u8.ToArray(), await registry.ReadAsync(manifest, "f", 0, 7));
+        }
+        finally
+        {
+            Directory.Delete(memory, recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task A_file_that_is_overwritten_while_it_is_read_ends_with_an_error()
     {
         Create("mlflow-artifacts:/x");

@@ -77,12 +77,11 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, RegistryOption
             return new RegistryError(
                 RegistryErrorKind.Malformed,
                 $"{Shown.Quoted(path)} has {total} bytes where {file.Size?.ToString() ?? "more"} were listed: it was changed.");
-        if (LocalFiles.ModifiedOf(handle) is not { } modified)
-            return new RegistryError(RegistryErrorKind.Unavailable, $"{Shown.Quoted(path)} does not say when it was written.");
+        var modified = LocalFiles.ModifiedOf(handle);
         if (file.Modified is { } listed && modified != listed)
             return new RegistryError(
                 RegistryErrorKind.Malformed,
-                $"{Shown.Quoted(path)} was written to at {modified:u}, after its version was listed with the file of {listed:u}:"
+                $"{Shown.Quoted(path)} was written to at {modified?.ToString("u") ?? "a time that nobody knows"}, after its version was listed with the file of {listed:u}:"
                 + " a version never changes; register what it holds now as another one.");
 
         var due = Math.Min(length, total - offset);

@@ -7,7 +7,7 @@ namespace ModelFs.Registries.Local;
 /// was changed, or gives nothing for the stall timeout.
 /// </summary>
 internal sealed class LocalBody(
-    SafeFileHandle file, DateTime modified, long offset, long due, BlockingThreads threads, TimeSpan stallTimeout, TimeProvider time, Action<int> received) : ForwardStream
+    SafeFileHandle file, DateTime? modified, long offset, long due, BlockingThreads threads, TimeSpan stallTimeout, TimeProvider time, Action<int> received) : ForwardStream
 {
     /// <summary>As much as the cache asks for at once: a block.</summary>
     private const int MostAtOnce = 256 << 10;

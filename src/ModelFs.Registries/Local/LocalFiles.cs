@@ -87,14 +87,14 @@ internal static class LocalFiles
         }
     }
 
-    /// <summary>When it was last written to; null where its filesystem does not say.</summary>
+    /// <summary>When it was last written to; null where its filesystem does not say, or says a year beyond 9999.</summary>
     public static DateTime? ModifiedOf(SafeFileHandle handle)
     {
         try
         {
             return File.GetLastWriteTimeUtc(handle);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             return null;
         }
