@@ -20,6 +20,7 @@ public sealed class BlockCache : IAsyncDisposable
     private readonly DirectoryLock directoryLock;
     private readonly Upkeep upkeep;
     private readonly StallWatch stallWatch;
+    private Task givenBack = Task.CompletedTask;
     private bool isClosed;
 
     private BlockCache(CacheResources resources, DirectoryLock directoryLock, string indexDirectory)
@@ -86,6 +87,9 @@ public sealed class BlockCache : IAsyncDisposable
 
     /// <summary>Ends when the accounts of a directory that was found are whole.</summary>
     internal Task Surveyed => upkeep.Surveyed;
+
+    /// <summary>Once closed: ends when nothing more is written to the directory, and others may open it.</summary>
+    internal Task GivenBack => givenBack;
 
     internal string IndexBlocksDirectory { get; }
 
@@ -175,7 +179,8 @@ public sealed class BlockCache : IAsyncDisposable
             .ConfigureAwait(false);
     }
 
-    /// <summary>Stops fetches, brings what was written to the disk and into the index, and gives the directory back. Each wait is bounded.</summary>
+    /// <summary>Stops fetches, brings what was written to the disk and into the index, and gives the directory back. Each wait is bounded:
+    /// where a disk hangs, the directory stays ours until it answers or the process ends.</summary>
     public async ValueTask DisposeAsync()
     {
         lock (gate)
@@ -309,14 +314,12 @@ public sealed class BlockCache : IAsyncDisposable
         }
         catch
         {
-            ReleaseAfter(index?.DisposeAsync().AsTask() ?? Task.CompletedTask, directoryLock);
+            // While a slow disk still takes what the index writes, nobody else may open it: two processes would corrupt it.
+            var indexClosed = index?.DisposeAsync().AsTask() ?? Task.CompletedTask;
+            indexClosed.ContinueWith(_ => directoryLock.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             throw;
         }
     }
-
-    /// <summary>While a slow disk still takes what the index writes, nobody else may open it: two processes would corrupt it.</summary>
-    private static void ReleaseAfter(Task indexClosed, DirectoryLock directoryLock) =>
-        indexClosed.ContinueWith(_ => directoryLock.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     private void EndEviction(ObjectKey key)
     {
@@ -326,29 +329,44 @@ public sealed class BlockCache : IAsyncDisposable
 
     private void Stop()
     {
-        var indexClosed = Task.CompletedTask;
+        var (isQuiet, indexClosed) = (false, Task.CompletedTask);
         try
         {
             stallWatch.Dispose();
             // Closed first: what the last writers and the last round complete is sealed after the next start.
             resources.Sealers.Dispose();
             resources.Sealers.Drain();
-            resources.Writers.Close(StopLimit);
-            upkeep.Stop(StopLimit);
-            upkeep.Dispose();
-            resources.Sealers.Close(StopLimit);
+            isQuiet = resources.Writers.Close(StopLimit) & upkeep.Stop(StopLimit) & resources.Sealers.Close(StopLimit);
             indexClosed = resources.Index.DisposeAsync().AsTask();
-            indexClosed.Wait(StopLimit);
+            isQuiet &= indexClosed.Wait(StopLimit);
+        }
+        finally
+        {
+            givenBack = Task.Factory.StartNew(() => GiveBack(indexClosed), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        }
+
+        // Hardly ever more than a moment; a slow disk gets the time that one which hangs has had already.
+        givenBack.Wait(isQuiet ? 2 * StopLimit : StopLimit);
+    }
+
+    /// <summary>Gives the directory back when the last of us who may write there has ended, however long its disk takes: two who do would damage each other's files.</summary>
+    private void GiveBack(Task indexClosed)
+    {
+        try
+        {
+            upkeep.Dispose();
+            Inventory.Close();
             resources.Dispose();
             Metadata.Dispose();
             Ordinals.Dispose();
             foreach (var item in Loaded())
                 item.Close();
+            indexClosed.Wait();
             resources.Epoch.End();
         }
         finally
         {
-            ReleaseAfter(indexClosed, directoryLock);
+            directoryLock.Dispose();
         }
     }
 }

@@ -85,11 +85,12 @@ internal sealed class CacheResources : IDisposable
 
     public void BeginClosing() => closing.Cancel();
 
+    /// <summary>Waits for what the disk has been asked to do, however long that takes.</summary>
     public void Dispose()
     {
         Metrics.Dispose();
-        Readers.Dispose();
-        Writers.Dispose();
-        Sealers.Dispose();
+        Writers.Close();
+        Sealers.Close();
+        Readers.Close();
     }
 }

@@ -12,6 +12,9 @@ public sealed class Inventory
     private readonly BlockCache cache;
     private readonly CacheResources resources;
 
+    /// <summary>One for each piece of work, and one until it is closed.</summary>
+    private readonly CountdownEvent running = new(1);
+
     internal Inventory(BlockCache cache) => (this.cache, resources) = (cache, cache.Resources);
 
     /// <summary>Ends when all that lies in a cache that was just opened is counted.</summary>
@@ -34,14 +37,14 @@ public sealed class Inventory
     public async IAsyncEnumerable<ScrubReport> ScrubAsync(string? path, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var reports = Channel.CreateBounded<ScrubReport>(16);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, resources.Closing);
         var scrubbing = RunAsync(() =>
         {
             var objects = List(path).DistinctBy(o => o.Key).ToList();
             new Scrub(cache, objects, report => reports.Writer.WriteAsync(report, stop.Token).AsTask().GetAwaiter().GetResult(), stop.Token).Run();
             return true;
         }, stop.Token);
-        _ = scrubbing.ContinueWith(t => reports.Writer.Complete(t.Exception?.InnerException), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        _ = scrubbing.ContinueWith(t => reports.Writer.Complete(t.IsCanceled ? new TaskCanceledException(t) : t.Exception?.InnerException), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         try
         {
             await foreach (var report in reports.Reader.ReadAllAsync(cancellation).ConfigureAwait(false))
@@ -69,6 +72,13 @@ public sealed class Inventory
     /// <summary>Why objects cannot all be in the cache at once, by the sizes that are known; null when they can.</summary>
     public Task<Shortage?> ShortageOfAsync(IReadOnlyCollection<ObjectDescriptor> objects, CancellationToken cancellation) => RunAsync(
         () => new Fit(resources.Options, resources.Catalog, resources.Accounts, resources.Pins, resources.Space).ShortageOf(objects), cancellation);
+
+    /// <summary>Waits for what is being done, however long that takes.</summary>
+    internal void Close()
+    {
+        running.Signal();
+        running.Wait();
+    }
 
     private CacheInventory SumUp()
     {
@@ -159,6 +169,14 @@ public sealed class Inventory
     private async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellation)
     {
         await cache.Surveyed.WaitAsync(cancellation).ConfigureAwait(false);
-        return await Task.Factory.StartNew(work, cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
+        ObjectDisposedException.ThrowIf(resources.Closing.IsCancellationRequested || !running.TryAddCount(), cache);
+        try
+        {
+            return await Task.Factory.StartNew(work, cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
+        }
+        finally
+        {
+            running.Signal();
+        }
     }
 }

@@ -46,7 +46,8 @@ public sealed class MetadataStore : IDisposable
         await threads.RunAsync(() => Put(kind, path, file)).WaitAsync(cancellation).ConfigureAwait(false);
     }
 
-    public void Dispose() => threads.Close(TimeSpan.FromSeconds(2));
+    /// <summary>What was asked for is stored first, however long that takes.</summary>
+    public void Dispose() => threads.Close();
 
     private static ReadOnlyMemory<byte>? Get(string path, string key)
     {

@@ -49,17 +49,20 @@ internal sealed class Upkeep : IDisposable
     public Task Surveyed => surveyed.Task;
 
     /// <summary>The last round: all that was written goes to the index.</summary>
-    public void Stop(TimeSpan limit)
+    /// <returns>False when it has not ended yet.</returns>
+    public bool Stop(TimeSpan limit)
     {
         stopping = true;
         wake.Set();
-        thread.Join(limit);
+        return thread.Join(limit);
     }
 
+    /// <summary>Waits for the end of the last round, however long that takes.</summary>
     public void Dispose()
     {
+        thread.Join();
+        // The timer may be in the middle of setting it: it is left to the collector.
         timer.Dispose();
-        wake.Dispose();
     }
 
     private void Loop()

@@ -295,7 +295,46 @@ public sealed class DiskTroubleTests
             await HandleReads.UntilAsync(() => syncing.IsSet, "a sync begins");
         }
 
+        var closed = test.Cache;
         await test.CloseAsync();
+
+        // What hangs may yet write: until it has ended, nobody else gets the directory, and then it writes no more.
+        await Assert.ThrowsAsync<CacheInUseException>(test.ReopenAsync);
+        end.Set();
+        await closed.GivenBack.WaitAsync(TestCache.Patience);
+        await test.ReopenAsync();
+    }
+
+    [Fact]
+    public async Task A_write_that_hangs_does_not_keep_the_cache_from_closing_and_keeps_its_directory_and_its_memory()
+    {
+        using ManualResetEventSlim writing = new(), end = new();
+        var disk = new FaultyDisk
+        {
+            OnWrite = () =>
+            {
+                writing.Set();
+                end.Wait();
+            },
+        };
+        await using var test = new TestCache { OpenFile = disk.Open };
+        await test.ReopenAsync();
+        using var release = new Release(end);
+        byte[] content = TestContent.Make("a", 10 * Block);
+        using (var handle = test.Open("a", content, new TestSource(content)))
+        {
+            await handle.ExpectAsync(content, 3 * Block, Block);
+            await HandleReads.UntilAsync(() => writing.IsSet, "a write begins");
+        }
+
+        var closed = test.Cache;
+        await test.CloseAsync();
+        Assert.NotEqual(0, closed.Resources.Buffers.InUse);
+        await Assert.ThrowsAsync<CacheInUseException>(test.ReopenAsync);
+        end.Set();
+        await closed.GivenBack.WaitAsync(TestCache.Patience);
+        Assert.Equal(0, closed.Resources.Buffers.InUse);
+        await test.ReopenAsync();
     }
 
     /// <summary>Lets go, however the test ends, what would keep the cache from closing.</summary>

@@ -82,12 +82,20 @@ internal sealed class WorkThreads : IDisposable
     }
 
     /// <summary>Lets the queue run empty; gives up waiting after <paramref name="limit"/> (the threads are background threads).</summary>
-    public void Close(TimeSpan limit)
+    /// <returns>Whether all of them have ended.</returns>
+    public bool Close(TimeSpan limit)
     {
         Dispose();
         long end = Environment.TickCount64 + (long)limit.TotalMilliseconds;
+        return threads.All(thread => thread.Join((int)Math.Max(0, end - Environment.TickCount64)));
+    }
+
+    /// <summary>Lets the queue run empty, however long that takes.</summary>
+    public void Close()
+    {
+        Dispose();
         foreach (var thread in threads)
-            thread.Join((int)Math.Max(0, end - Environment.TickCount64));
+            thread.Join();
     }
 
     public void Dispose()
