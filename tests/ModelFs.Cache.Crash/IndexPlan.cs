@@ -46,20 +46,18 @@ internal sealed class IndexPlan(int seed)
         }
     }
 
-    /// <summary>Whether this is what a round left of an object.</summary>
-    public bool Agrees(ObjectKey key, IndexedObject? loaded)
+    /// <summary>How an object differs from what the rounds left of it; null when it does not.</summary>
+    public string? Difference(int number, IndexedObject? loaded)
     {
-        if (!known.TryGetValue(key, out var found))
-            return loaded is null;
-        if (loaded?.Record != found.Record || !loaded.Present.AsSpan().SequenceEqual(found.Present))
-            return false;
-        for (int i = 0; i < Blocks; i++)
-        {
-            if (found.Present[i] && loaded.Checksums[i] != ChecksumOf(found.Record.Generation, i))
-                return false;
-        }
-
-        return true;
+        string actual = loaded is null ? "unknown" : $"{loaded.Record} with {loaded.Present.Count(p => p)} blocks";
+        if (!known.TryGetValue(KeyOf(number), out var found))
+            return loaded is null ? null : $"object {number} is {actual}, should be unknown";
+        string should = $"{found.Record} with {found.Present.Count(p => p)} blocks";
+        if (loaded?.Record != found.Record)
+            return $"object {number} is {actual}, should be {should}";
+        var wrong = Enumerable.Range(0, Blocks).Where(i =>
+            loaded.Present[i] != found.Present[i] || (found.Present[i] && loaded.Checksums[i] != ChecksumOf(found.Record.Generation, i))).ToList();
+        return wrong.Count == 0 ? null : $"object {number} is {actual}, should be {should}; {wrong.Count} differ, from {wrong[0]} to {wrong[^1]}";
     }
 
     private void Add(ObjectKey key, int first, int count, BlockIndex? index)

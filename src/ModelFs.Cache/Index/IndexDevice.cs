@@ -9,6 +9,8 @@ namespace ModelFs.Cache.Index;
 /// <remarks>
 /// FASTER waits for ever for a page that cannot be written. So a write never fails here: what the disk refuses is kept in memory, answers
 /// reads, and is written again by <see cref="Sync"/>. While the disk is full no block is stored, so that the log hardly grows meanwhile.
+/// What a manifest may speak of is written once: FASTER writes whole sectors, so that each flush begins with the last records of the former
+/// one, whose headers its recovery has changed meanwhile; killed before the next manifest, the log would not be what this one says.
 /// Segments that FASTER gives up are deleted by <see cref="DeleteRemoved"/>, once no manifest speaks of them.
 /// </remarks>
 internal sealed class IndexDevice : StorageDeviceBase
@@ -19,6 +21,7 @@ internal sealed class IndexDevice : StorageDeviceBase
     private readonly Dictionary<(int Segment, long Offset), byte[]> unwritten = [];
     private readonly HashSet<int> unsynced = [];
     private readonly List<int> removed = [];
+    private long kept;
 
     public IndexDevice(string path)
         : base(path, 512, Devices.CAPACITY_UNSPECIFIED)
@@ -30,16 +33,8 @@ internal sealed class IndexDevice : StorageDeviceBase
         {
             lock (gate)
             {
-                if (!TryWrite(segment, (long)offset, source, count))
-                {
-                    byte[] copy = new byte[count];
-                    Marshal.Copy(source, copy, 0, (int)count);
-                    unwritten[(segment, (long)offset)] = copy;
-                }
-                else
-                {
-                    unwritten.Remove((segment, (long)offset));
-                }
+                long skipped = Math.Clamp(kept - segment * (long)IndexManifest.SegmentSize - (long)offset, 0, count);
+                Write(segment, (long)offset + skipped, source + (nint)skipped, (int)(count - skipped));
             }
 
             callback(0, count, context);
@@ -69,6 +64,13 @@ internal sealed class IndexDevice : StorageDeviceBase
         lock (gate)
             removed.Add(segment);
         callback(result);
+    }
+
+    /// <summary>Nothing below this address is written from now on. All of it has been handed to this device.</summary>
+    public void Keep(long end)
+    {
+        lock (gate)
+            kept = end;
     }
 
     /// <summary>Writes what could not be written, and brings all to the disk. False when the disk still refuses. Reads go on while the disk takes its time.</summary>
@@ -133,6 +135,23 @@ internal sealed class IndexDevice : StorageDeviceBase
                 file.Dispose();
             files.Clear();
         }
+    }
+
+    private void Write(int segment, long offset, nint source, int count)
+    {
+        // The sector that it shares with a former write: that one comes to the disk later, if the disk refused it.
+        foreach (var ((s, at), data) in unwritten)
+        {
+            long from = Math.Max(at, offset), to = Math.Min(at + data.Length, offset + count);
+            if (s == segment && from < to)
+                Marshal.Copy(source + (nint)(from - offset), data, (int)(from - at), (int)(to - from));
+        }
+
+        if (TryWrite(segment, offset, source, (uint)count))
+            return;
+        byte[] copy = new byte[count];
+        Marshal.Copy(source, copy, 0, count);
+        unwritten[(segment, offset)] = copy;
     }
 
     private bool TryWrite(int segment, long offset, nint source, uint count)

@@ -37,6 +37,7 @@ internal sealed class IndexStore : IDisposable
         this.directory = directory;
         this.manifest = manifest;
         device = new IndexDevice(IndexManifest.LogPath(directory));
+        device.Keep(manifest?.Tail ?? 0);
         settings = new FasterKVSettings<IndexKey, IndexValue>
         {
             IndexSize = HashTableBytes(maxBytes, manifest is null ? 0 : manifest.Tail - manifest.Begin),
@@ -205,6 +206,7 @@ internal sealed class IndexStore : IDisposable
             throw new FasterException("a checkpoint is under way");
         store.CompleteCheckpointAsync().AsTask().GetAwaiter().GetResult();
         dirty = false;
+        device.Keep(store.Log.TailAddress);
         return new IndexCheckpoint(token, store.Log.BeginAddress, store.Log.TailAddress);
     }
 
