@@ -10,6 +10,10 @@ public static class NearestNames
     public static IReadOnlyList<string> Choose(string wanted, IReadOnlyList<string> names) =>
         names.Count <= Most ? names : [.. names.OrderBy(name => Distance(wanted, name)).Take(Most)];
 
+    /// <summary>The one that a slip made of what was wanted, or null: more than two letters off is another name.</summary>
+    public static string? Meant(string wanted, IReadOnlyList<string> names) =>
+        names.MinBy(name => Distance(wanted, name)) is { } nearest && Distance(wanted, nearest) <= 2 ? nearest : null;
+
     /// <summary>Insertions, deletions and replacements that make one of the other (Levenshtein), capitals and small letters being equal.</summary>
     public static int Distance(ReadOnlySpan<char> from, ReadOnlySpan<char> to)
     {

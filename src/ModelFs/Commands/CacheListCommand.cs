@@ -11,7 +11,7 @@ internal static class CacheListCommand
     public static Command Create()
     {
         var path = CacheCommand.Place();
-        var sort = new Option<string>("--sort") { HelpName = "size|age|name", Description = "Largest, longest unused or alphabetically first (default size).", DefaultValueFactory = _ => "size" };
+        var sort = new Option<string?>("--sort") { HelpName = "size|age|name", Description = "Largest, longest unused or alphabetically first (default size)." };
         sort.AcceptOnlyFromAmong("size", "age", "name");
         var top = new Option<int?>("--top") { HelpName = "N", Description = "Only the first N." };
         var files = new Option<bool>("--files") { Description = "Each file by itself, not summed up by model or version." };
@@ -25,7 +25,7 @@ internal static class CacheListCommand
             var items = new List<CachedItem>();
             await foreach (var item in store.Cache.ListAsync(paths.Count > 0 ? paths[0] : null, cancellation))
                 items.Add(item);
-            var rows = Sort(CacheRow.SumUp(items, parsed.GetValue(files) ? 0 : Depth(paths is [var asked] ? asked : null)), parsed.GetValue(sort)!);
+            var rows = Sort(CacheRow.SumUp(items, parsed.GetValue(files) ? 0 : Depth(paths is [var asked] ? asked : null)), parsed.GetValue(sort) ?? "size");
             if (parsed.GetValue(top) is { } most)
                 rows = rows[..Math.Clamp(most, 0, rows.Count)];
             if (parsed.GetValue(json))

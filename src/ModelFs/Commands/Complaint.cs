@@ -19,14 +19,29 @@ internal static class Complaint
         {
             var known = command.Subcommands.Where(c => !c.Hidden).Select(c => c.Name).ToList();
             var fault = parsed.UnmatchedTokens is [var wanted, ..]
-                ? $"there is no verb '{wanted}'{Nearest(wanted, known)}"
+                ? $"there is no verb '{wanted}'{Meant(wanted, command, known)}"
                 : $"{Name(parsed.CommandResult)} needs a verb";
             return $"{fault}; see {Name(parsed.CommandResult)} --help";
         }
 
         if (parsed.CommandResult.Children.OfType<ArgumentResult>().FirstOrDefault(a => a.Tokens.Count < a.Argument.Arity.MinimumNumberOfValues) is { Argument: { } missing })
             return $"{Name(parsed.CommandResult)} needs a {missing.Name}; see {Name(parsed.CommandResult)} --help";
-        return $"{parsed.Errors[0].Message.TrimEnd('.')}; see {Name(parsed.CommandResult)} --help";
+        return $"{About(parsed.Errors[0])}; see {Name(parsed.CommandResult)} --help";
+    }
+
+    /// <summary>The library's words for a value name types of the program; what an option says of its own is said as it is.</summary>
+    private static string About(ParseError error)
+    {
+        var said = error.Message.TrimEnd('.');
+        if (error.SymbolResult is not OptionResult { Option: { } option, Tokens: { } given } || said.StartsWith(option.Name + ':', StringComparison.Ordinal))
+            return said;
+        var form = option.HelpName is { } value ? $"{option.Name} <{value}>" : option.Name;
+        return given switch
+        {
+            [] => $"{form} has no value",
+            [var one] => $"{form} does not take '{one.Value}'",
+            _ => said,
+        };
     }
 
     /// <summary>What looks like an option, is none of this verb's, and was therefore taken for a path.</summary>
@@ -40,9 +55,14 @@ internal static class Complaint
     /// <summary>Long ones: of one letter each is near each.</summary>
     private static IReadOnlyList<string> Options(Command command) => [.. command.Options.Where(o => !o.Hidden && o.Name.StartsWith("--", StringComparison.Ordinal)).Select(o => o.Name)];
 
-    /// <summary>Two letters off is a slip; more is another word.</summary>
     private static string Nearest(string wanted, IReadOnlyList<string> known) =>
-        known.MinBy(name => NearestNames.Distance(wanted, name)) is { } nearest && NearestNames.Distance(wanted, nearest) <= 2 ? $", do you mean {nearest}" : "";
+        NearestNames.Meant(wanted, known) is { } meant ? $", do you mean {meant}" : "";
+
+    /// <summary>The verb that was misspelt, or the one that stands under another: <c>pin</c> is <c>cache pin</c>.</summary>
+    private static string Meant(string wanted, Command command, IReadOnlyList<string> known) =>
+        command.Subcommands.FirstOrDefault(c => c.Subcommands.Any(s => s.Name == wanted)) is { } above
+            ? $", do you mean {above.Name} {wanted}"
+            : Nearest(wanted, known);
 
     private static string Name(CommandResult result) =>
         result.Parent is CommandResult parent ? $"{Name(parent)} {result.Command.Name}" : "modelfs";

@@ -35,13 +35,14 @@ internal static class EnvCommand
             var (options, warnings) = settings.Read(parsed);
             foreach (var warning in warnings)
                 await Console.Error.WriteLineAsync("modelfs: " + warning);
-            if (options.Registries.Count == 0 && await FindMountAsync(options, cancellation) is { } mounted)
-                throw new ConfigurationException($"the mount at {mounted} has its registries from its own command line or file: give the same --registry or --config here");
+            var (mounted, unknown) = await AskMountAsync(options, cancellation);
+            var where = parsed.GetValue(mountPoint) is { } given ? Path.GetFullPath(given) : mounted ?? NodeMountPoint;
+            if (where == mounted && unknown.Count > 0)
+                throw new ConfigurationException($"the mount at {mounted} has {string.Join(", ", unknown)} from its own command line or file: give the same --registry or --config here");
             LocalStore.RequireRegistries(options);
             var chosen = forms.Where(f => parsed.GetValue(f.Option)).ToList();
             if (chosen.Count > 1)
                 throw new ConfigurationException($"{string.Join(" and ", chosen.Select(f => f.Option.Name))} exclude each other; ask for one at a time");
-            var where = parsed.GetValue(mountPoint) is { } given ? Path.GetFullPath(given) : await FindMountAsync(options, cancellation) ?? NodeMountPoint;
             var write = chosen is [var one] ? one.Write : forms[0].Write;
             await Console.Out.WriteAsync(write(new ConsumerEnvironment(options, where)));
             return ExitCode.Ok;
@@ -49,9 +50,19 @@ internal static class EnvCommand
         return command;
     }
 
-    private static async Task<string?> FindMountAsync(ModelFsOptions options, CancellationToken cancellation)
+    /// <summary>Where this cache is mounted, if it is, and the registries there that this command line does not know of.</summary>
+    private static async Task<(string? MountPoint, IReadOnlyList<string> Unknown)> AskMountAsync(ModelFsOptions options, CancellationToken cancellation)
     {
         await using var daemon = await DaemonStore.ConnectAsync(ControlSocket.Find(options.Cache), cancellation);
-        return daemon is null ? null : (await daemon.GetDaemonAsync(cancellation)).MountPoint;
+        if (daemon is null)
+            return (null, []);
+        var unknown = new List<string>();
+        await foreach (var registry in daemon.ListAsync("", cancellation))
+        {
+            if (options.Registries.All(r => r.Name != registry.Path))
+                unknown.Add(registry.Path);
+        }
+
+        return ((await daemon.GetDaemonAsync(cancellation)).MountPoint, unknown);
     }
 }

@@ -34,6 +34,9 @@ internal static class MountCommand
                 var where = MountPoints.RealPath(parsed.GetValue(mountPoint)!);
                 if (parsed.GetValue(logFile) is not null && !parsed.GetValue(daemon))
                     throw new ConfigurationException("--log-file: goes with --daemon; in the foreground the log is standard error");
+                // Before anything is made: the log would lie where the mount goes.
+                if (MountPoints.Entanglement(where, MountPoints.RealPath(options.Cache)) is { } entangled)
+                    throw new ConfigurationException($"{entangled}: mount elsewhere, or give another cache with --cache DIR");
                 if (!parsed.GetValue(daemon) || parsed.GetValue(reportTo) is not null)
                 {
                     await MountHost.RunAsync(options, warnings, where, report, cancellation);

@@ -57,7 +57,7 @@ internal static class PrefetchCommand
                 throw new CommandException("interrupted; what has arrived stays in the cache, and the same command goes on from there");
             }
 
-            return await EndAsync(summary, parsed.GetValue(json));
+            return await EndAsync(summary, options, parsed.GetValue(json));
         });
         return command;
     }
@@ -66,7 +66,7 @@ internal static class PrefetchCommand
     private static (int Width, int Height) TerminalSize() =>
         (Console.WindowWidth is > 0 and var width ? width : 80, Console.WindowHeight is > 0 and var height ? height : 24);
 
-    private static async Task<int> EndAsync(PrefetchSummary summary, bool json)
+    private static async Task<int> EndAsync(PrefetchSummary summary, PrefetchOptions options, bool json)
     {
         if (json)
             await Console.Out.WriteLineAsync(JsonText.Of(summary, ReportJson.Default.PrefetchSummary));
@@ -76,6 +76,9 @@ internal static class PrefetchCommand
             throw new CommandException($"{summary.Failures.Count} of {Count.Of(summary.Files, "file")} failed; run this again for them", code);
         }
 
+        // Whoever names files wants some: a slip in a pattern would pass for a warm cache.
+        if (summary.Files == 0 && options.Include.Count > 0)
+            throw new CommandException($"no file there is called {string.Join(" or ", options.Include.Select(p => $"'{p}'"))} (--include); modelfs ls shows what there is");
         if (!json)
             await Console.Out.WriteLineAsync($"{Count.Of(summary.Files, "file")}, {ByteSize.Format(summary.Bytes)}, all in the cache");
         return ExitCode.Ok;

@@ -41,7 +41,7 @@ internal static class StatusCommand
         }));
         var cache = status.Cache;
         lines.Add($"cache       {cache.Directory}: {ByteSize.Format(cache.UsedBytes)} of {ByteSize.Format(cache.MaxBytes)}, "
-            + $"{cache.Objects} objects, {cache.SealedObjects} complete, {cache.OpenObjects} open, {cache.Evictions} evicted");
+            + $"{Count.Of(cache.Objects, "object")}, {cache.SealedObjects} complete, {cache.OpenObjects} open, {cache.Evictions} evicted");
         if (cache.Fault is { } fault)
             lines.Add($"fault       {fault}");
         lines.Add($"bytes       {ByteSize.Format(cache.OriginBytes)} from origin, {ByteSize.Format(cache.ServedBytes)} served");

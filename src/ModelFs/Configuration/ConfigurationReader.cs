@@ -1,3 +1,5 @@
+using ModelFs.Vfs.Names;
+
 namespace ModelFs.Configuration;
 
 /// <summary>What configuration is made of: flags, the environment, and the directory that relative names start from.</summary>
@@ -61,11 +63,14 @@ internal static class ConfigurationReader
             if (Setting.All.FirstOrDefault(s => s.Variable == name) is { } setting)
                 draft.Set(setting, value, name);
             else if (IsIgnored(name))
-                warnings.Add($"the variable {name} is no setting of modelfs and is ignored");
+                warnings.Add($"the variable {name} is no setting of modelfs and is ignored" + (NearestSetting(name) is { } meant ? $"; {meant} is one" : ""));
             else if (!IsCredential(name))
                 draft.Declare(name[RegistryPrefix.Length..], value, name);
         }
     }
+
+    /// <summary>The variable that was meant by one that is none.</summary>
+    public static string? NearestSetting(string name) => NearestNames.Meant(name, [.. Setting.All.Select(s => s.Variable), ConfigVariable]);
 
     /// <summary>It looks like a setting, and is none.</summary>
     public static bool IsIgnored(string name) =>

@@ -15,7 +15,7 @@ internal sealed record RegistrySetting(string Key, bool IsList, Func<RegistryOpt
 
     public static IReadOnlyList<RegistrySetting> All { get; } =
     [
-        One("kind", (o, v) => o with { Kind = Kind(v) }),
+        One("kind", (o, v) => o with { Kind = Kind(v, "is of no known kind") }),
         One("uri", (o, v) => o with { Uri = Setting.NotEmpty(v) }),
         One("artifactsDestination", (o, v) => o with { ArtifactsDestination = Setting.NotEmpty(v) }),
         new("artifactRoots", true, (o, v) => o with { ArtifactRoots = [.. v.Select(Setting.NotEmpty)] }),
@@ -41,7 +41,7 @@ internal sealed record RegistrySetting(string Key, bool IsList, Func<RegistryOpt
         if (value.AsSpan(colon + 1).StartsWith("//"))
             throw new FormatException($"has no kind before its address: write mlflow:{value} for an MLflow server, or http:{value} for a tree of files");
         return colon > 0 && colon < value.Length - 1
-            ? (Kind(value[..colon]), value[(colon + 1)..])
+            ? (Kind(value[..colon], $"is of no known kind '{value[..colon]}'"), value[(colon + 1)..])
             : throw new FormatException("is not KIND:URI, such as mlflow:http://127.0.0.1:5000 or mlflow:sqlite:////srv/mlflow.db");
     }
 
@@ -57,8 +57,8 @@ internal sealed record RegistrySetting(string Key, bool IsList, Func<RegistryOpt
             ? path
             : throw new FormatException("is no path of a version in the registry, such as iris/champion or iris/3");
 
-    private static string Kind(string kind) =>
-        Kinds.Contains(kind) ? kind : throw new FormatException($"is of no known kind '{kind}': there is {string.Join(", ", Kinds)}");
+    private static string Kind(string kind, string fault) =>
+        Kinds.Contains(kind) ? kind : throw new FormatException($"{fault}: there is {string.Join(", ", Kinds)}");
 
     private static RegistrySetting One(string key, Func<RegistryOptions, string, RegistryOptions> apply) => new(key, false, (o, v) => apply(o, v[0]));
 }

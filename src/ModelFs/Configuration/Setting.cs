@@ -52,7 +52,7 @@ internal sealed record Setting(string Key, string Argument, string Help, Func<Mo
 
     internal static TimeSpan Time(string value, TimeSpan least, TimeSpan most) =>
         !Duration.TryParse(value, out var time) ? throw new FormatException("is not " + Duration.Forms)
-        : time < least || time > most ? throw new FormatException($"is out of range: {Duration.Format(least)} to {Duration.Format(most)}")
+        : time < least || time > most ? throw new FormatException($"is out of range: {Duration.Exact(least)} to {Duration.Exact(most)}")
         : time;
 
     internal static long Size(string value, long least, string leastText) =>

@@ -51,6 +51,14 @@ internal sealed class DaemonStore : IStore
         }
     }
 
+    /// <summary>Where the daemon of a cache mounts it, or null where none runs.</summary>
+    /// <exception cref="CommandException">It is another user's.</exception>
+    public static async Task<string?> FindMountAsync(string cache, CancellationToken cancellation)
+    {
+        await using var daemon = await ConnectAsync(ControlSocket.Find(cache), cancellation);
+        return daemon is null ? null : (await daemon.GetDaemonAsync(cancellation)).MountPoint;
+    }
+
     public Task<StatusReport> GetStatusAsync(CancellationToken cancellation) => GetAsync("status", ReportJson.Default.StatusReport, cancellation);
 
     public Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation) =>

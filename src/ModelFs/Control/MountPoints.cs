@@ -68,13 +68,21 @@ internal static class MountPoints
         return real;
     }
 
+    /// <summary>What is wrong with a mount point for this cache, both without links: the mount would hide what it is served from, or serve from within itself.</summary>
+    public static string? Entanglement(string mountPoint, string cache) =>
+        IsWithin(mountPoint, cache) ? $"{mountPoint} lies in the cache"
+        : IsWithin(cache, mountPoint) ? $"{mountPoint} has the cache in it"
+        : null;
+
     /// <summary>The mount that a file's path lies under, and the path within its tree; null where it lies under none.</summary>
     public static (string MountPoint, string TreePath)? Split(string path)
     {
         var real = RealPath(path);
-        var mount = All().Where(m => real == m || real.StartsWith(m + "/", StringComparison.Ordinal)).MaxBy(m => m.Length);
+        var mount = All().Where(m => IsWithin(real, m)).MaxBy(m => m.Length);
         return mount is null ? null : (mount, real[mount.Length..].TrimStart('/'));
     }
+
+    private static bool IsWithin(string path, string directory) => path == directory || path.StartsWith(directory + "/", StringComparison.Ordinal);
 
     private static string? Target(string path)
     {

@@ -50,7 +50,7 @@ internal sealed class KernelChecks(string root, bool isRoot)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return Finding.Fail("/dev/fuse", $"cannot be opened: {e.Message}", "its mode is 0666 on most systems; a container needs --device /dev/fuse");
+            return Finding.Fail("/dev/fuse", $"cannot be opened: {e.Message.TrimEnd('.')}", "its mode is 0666 on most systems; a container needs --device /dev/fuse");
         }
     }
 

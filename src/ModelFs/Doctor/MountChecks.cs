@@ -21,8 +21,8 @@ internal static class MountChecks
         // What is mounted is not touched: it may hang.
         if (MountPoints.All().Contains(mountPoint))
             return Finding.Ok("mount point", $"{mountPoint} is mounted");
-        if (mountPoint == cache || mountPoint.StartsWith(cache + "/", StringComparison.Ordinal))
-            return Finding.Fail("mount point", $"{mountPoint} lies in the cache", "mount elsewhere, or give another cache with --cache DIR");
+        if (MountPoints.Entanglement(mountPoint, cache) is { } entangled)
+            return Finding.Fail("mount point", entangled, "mount elsewhere, or give another cache with --cache DIR");
         if (File.Exists(mountPoint))
             return Finding.Fail("mount point", $"{mountPoint} is a file", "mount on an empty directory");
         if (!Directory.Exists(mountPoint))

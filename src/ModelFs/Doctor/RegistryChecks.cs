@@ -40,7 +40,7 @@ internal static class RegistryChecks
     /// <summary>What the running mount has found of one of its registries.</summary>
     private static Finding Judge(RegistryReport registry) => registry.Answers
         ? Finding.Ok($"registry {registry.Name}", $"{registry.Description} answers the mount")
-        : Finding.Fail($"registry {registry.Name}", registry.Error?.TrimEnd('.') ?? "does not answer the mount", "see to its address, its credentials, and the network between");
+        : Finding.Fail($"registry {registry.Name}", registry.Error?.TrimEnd('.') ?? "does not answer the mount", "see to its kind, its address, its credentials, and the network between");
 
     /// <summary>In a store of its own, so that a daemon's cache is left alone.</summary>
     private static async Task<Finding> AskAsync(ModelFsOptions options, RegistryOptions registry, CancellationToken cancellation)
@@ -54,7 +54,7 @@ internal static class RegistryChecks
             var answer = (await store.GetStatusAsync(cancellation)).Registries.Single();
             return answer.Answers
                 ? Finding.Ok(check, $"{answer.Description} answers")
-                : Finding.Fail(check, answer.Error?.TrimEnd('.') ?? "does not answer", $"see to its address ({options.RegistrySources.GetValueOrDefault(registry.Name)}), its credentials, and the network between");
+                : Finding.Fail(check, answer.Error?.TrimEnd('.') ?? "does not answer", $"see to its kind, its address ({options.RegistrySources.GetValueOrDefault(registry.Name)}), its credentials, and the network between");
         }
         catch (ConfigurationException e)
         {

@@ -7,23 +7,19 @@ namespace ModelFs.Doctor;
 /// <summary>Variables that look like settings and are none.</summary>
 internal static partial class VariableChecks
 {
-    /// <summary>More letters apart than this, and it is another name.</summary>
-    private const int Slip = 2;
-
     public static IEnumerable<Finding> Run(ConfigurationInput input)
     {
-        var settings = Setting.All.Select(s => s.Variable).Append(ConfigurationReader.ConfigVariable).ToList();
         foreach (var name in input.Environment.Keys.Order(StringComparer.Ordinal))
         {
             if (ConfigurationReader.IsIgnored(name))
             {
-                var nearest = Nearest(name, settings);
+                var nearest = ConfigurationReader.NearestSetting(name);
                 yield return ServiceVariable().IsMatch(name)
                     ? Finding.Warn(name, "Kubernetes describes a service of the name modelfs", "enableServiceLinks: false in the pod keeps such variables out")
                     : Finding.Warn(name, "is no setting, and is ignored", nearest is null ? "unset it; modelfs mount --help names the settings" : $"{nearest} is one");
             }
             else if (name.StartsWith("MLFLOW_", StringComparison.Ordinal) && !EffectiveSettings.MlflowVariables.Contains(name)
-                && Nearest(name, EffectiveSettings.MlflowVariables) is { } meant)
+                && NearestNames.Meant(name, EffectiveSettings.MlflowVariables) is { } meant)
             {
                 // MLflow has dozens of others, which are none of our business.
                 yield return Finding.Warn(name, "is nearly one that is read, and is not", $"{meant} is one");
@@ -34,7 +30,4 @@ internal static partial class VariableChecks
     /// <summary>What Kubernetes makes of a Service called modelfs, or modelfs-something.</summary>
     [GeneratedRegex(@"^MODELFS_(\w+_)?(PORT(_\d+_\w+)?|SERVICE_HOST|SERVICE_PORT(_\w+)?)$")]
     private static partial Regex ServiceVariable();
-
-    private static string? Nearest(string name, IReadOnlyList<string> known) =>
-        known.MinBy(k => NearestNames.Distance(name, k)) is { } nearest && NearestNames.Distance(name, nearest) <= Slip ? nearest : null;
 }

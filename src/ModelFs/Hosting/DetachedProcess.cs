@@ -23,8 +23,7 @@ internal static class DetachedProcess
     public static async Task<(int ExitCode, string? Error)> StartAsync(
         Executable executable, IEnumerable<string> arguments, string logFile, Action<string> warn, CancellationToken cancellation)
     {
-        // Mostly the cache directory, which is its owner's alone.
-        PrivateDirectory.Create(Path.GetDirectoryName(logFile)!);
+        MakeLog(logFile);
         string[] command = ["-c", Script, logFile, executable.FileName, .. executable.FirstArguments, .. arguments];
         var start = new ProcessStartInfo("/bin/sh", command) { UseShellExecute = false, RedirectStandardOutput = true };
         using var child = Process.Start(start)!;
@@ -47,6 +46,21 @@ internal static class DetachedProcess
             if (cancellation.IsCancellationRequested)
                 throw;
             return (ExitCode.Failed, $"the mount did not answer within {StartTimeout.TotalMinutes:0} minutes; the daemon's log is {logFile}");
+        }
+    }
+
+    /// <summary>Here, since a shell that cannot has words of its own for it.</summary>
+    private static void MakeLog(string logFile)
+    {
+        try
+        {
+            // Mostly the cache directory, which is its owner's alone.
+            PrivateDirectory.Create(Path.GetDirectoryName(logFile)!);
+            new FileStream(logFile, FileMode.Append).Dispose();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException($"the log {logFile} cannot be written: {e.Message.TrimEnd('.')}; it lies in the cache unless --log-file FILE says where");
         }
     }
 

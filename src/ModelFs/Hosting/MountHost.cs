@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using ModelFs.Cache;
 using ModelFs.Configuration;
 using ModelFs.Control;
 using ModelFs.Fuse;
@@ -56,6 +57,10 @@ internal static class MountHost
             {
                 ControlSocket.Remove(options, mountPoint);
             }
+        }
+        catch (CacheInUseException e)
+        {
+            throw new CommandException(await DaemonStore.FindMountAsync(options.Cache, cancellation) is { } holder ? $"{e.Message} It serves {holder}: modelfs umount {holder} stops it." : e.Message);
         }
         catch (Exception e) when (e is FuseMountException or IOException or UnauthorizedAccessException or SocketException)
         {

@@ -93,6 +93,11 @@ public sealed class CommandLineTests
     [InlineData("cache ls --jsn", "modelfs cache ls has no option '--jsn', do you mean --json; see modelfs cache ls --help")]
     [InlineData("prefetch x --include-all=y", "modelfs prefetch has no option '--include-all=y'; see modelfs prefetch --help")]
     [InlineData("mount ~/m --cahce=/x", "modelfs mount has no option '--cahce=/x', do you mean --cache; see modelfs mount --help")]
+    [InlineData("cache ls --sort foo", "--sort <size|age|name> does not take 'foo'; see modelfs cache ls --help")]
+    [InlineData("cache ls --top x", "--top <N> does not take 'x'; see modelfs cache ls --help")]
+    [InlineData("cache gc --older-than", "--older-than <AGE> has no value; see modelfs cache gc --help")]
+    [InlineData("cache gc --older-than 3", "--older-than: '3' is not a time such as ")]
+    [InlineData("pin MLFLOW/iris/1", "there is no verb 'pin', do you mean cache pin; see modelfs --help")]
     public void What_is_wrong_with_a_command_line_is_named(string line, string complaint) =>
         Assert.StartsWith(complaint, Complaint.About(CommandLine.Build().Parse(line)), StringComparison.Ordinal);
 

@@ -48,7 +48,14 @@ public sealed class CacheVerbTests : OriginTests
         Assert.DoesNotContain("none is configured", doctor.OutputText, StringComparison.Ordinal);
         var env = await ModelFsProcess.RunAsync([.. bare.Prepend("env")], workingDirectory: scratch.Path);
         Assert.Equal(2, env.ExitCode);
-        Assert.Contains($"the mount at {mount.MountPoint} has its registries from its own command line", env.Errors, StringComparison.Ordinal);
+        Assert.Contains($"the mount at {mount.MountPoint} has MLFLOW from its own command line", env.Errors, StringComparison.Ordinal);
+        // Nor does it leave out what only the mount has.
+        var other = await ModelFsProcess.RunAsync([.. bare.Prepend("env"), "--registry", "OTHER=mlflow:http://127.0.0.1:5000"], workingDirectory: scratch.Path);
+        Assert.Equal(2, other.ExitCode);
+        Assert.Contains($"the mount at {mount.MountPoint} has MLFLOW from its own command line", other.Errors, StringComparison.Ordinal);
+        var same = await ModelFsProcess.RunAsync([.. bare.Prepend("env"), "--registry", origin.Registry], workingDirectory: scratch.Path);
+        Assert.Equal(0, same.ExitCode);
+
     }
 
     [Fact]

@@ -82,6 +82,30 @@ public sealed class MountTests : IAsyncLifetime
         Assert.Equal(2, wrong.ExitCode);
     }
 
+    [Theory]
+    [InlineData("place", "place", "lies in the cache")]
+    [InlineData("place", "place/cache", "has the cache in it")]
+    [InlineData("place/mnt", "place", "lies in the cache")]
+    public async Task A_mount_point_in_its_cache_or_around_it_is_refused_before_anything_is_made(string mountPoint, string cache, string why)
+    {
+        foreach (string[] how in new[] { Array.Empty<string>(), ["--daemon"] })
+        {
+            var result = await ModelFsProcess.RunAsync(["mount", scratch[mountPoint], "--cache", scratch[cache], "--registry", origin.Registry, .. how]);
+            Assert.Equal((2, $"modelfs: {scratch[mountPoint]} {why}: mount elsewhere, or give another cache with --cache DIR\n"), (result.ExitCode, result.Errors));
+            Assert.False(Directory.Exists(scratch["place"]));
+        }
+    }
+
+    [Fact]
+    public async Task A_cache_that_is_a_file_is_named_with_what_to_do()
+    {
+        var file = scratch.Write("file", "");
+        var result = await ModelFsProcess.RunAsync(["mount", MountPoint, "--cache", file, "--registry", origin.Registry, "--daemon"]);
+        Assert.Equal(1, result.ExitCode);
+        Assert.StartsWith($"modelfs: the log {file}/modelfs.log cannot be written: ", result.Errors, StringComparison.Ordinal);
+        Assert.EndsWith("; it lies in the cache unless --log-file FILE says where\n", result.Errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_daemon_whose_registry_does_not_answer_mounts_and_tells_whoever_started_it()
     {
@@ -112,6 +136,7 @@ public sealed class MountTests : IAsyncLifetime
         var second = await RunAsync("mount", scratch["other"], "--registry", origin.Registry);
         Assert.Equal(1, second.ExitCode);
         Assert.Contains(first.Id.ToString(System.Globalization.CultureInfo.InvariantCulture), second.Errors, StringComparison.Ordinal);
+        Assert.Contains($"modelfs umount {MountPoint} stops it", second.Errors, StringComparison.Ordinal);
         Assert.False(ModelFsProcess.IsMounted(scratch["other"]));
         Assert.Equal(origin.Content("1", "MLmodel"), await ReadAsync("MLFLOW/tiny-bert/1/MLmodel"));
     }

@@ -37,7 +37,6 @@ public sealed class PrefetchTests : OriginTests
     [InlineData("*.json", "config.json")]
     [InlineData("config*,MLmodel", "MLmodel config.json")]
     [InlineData("**/*.txt", "requirements.txt")]
-    [InlineData("*/config.json", "")]
     public async Task Only_what_is_included_is_fetched(string globs, string files)
     {
         var result = await RunAsync(["prefetch", "--jobs", "1", .. globs.Split(',').SelectMany(g => new[] { "--include", g }), "MLFLOW/tiny-bert/1"]);
@@ -45,6 +44,13 @@ public sealed class PrefetchTests : OriginTests
         var complete = result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Where(line => line.EndsWith(": complete", StringComparison.Ordinal)).Select(line => line.Split('/')[^1].Replace(": complete", "", StringComparison.Ordinal));
         Assert.Equal(files, string.Join(' ', complete.Order(StringComparer.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_pattern_that_no_file_matches_is_no_success()
+    {
+        var result = await RunAsync("prefetch", "MLFLOW/tiny-bert/1", "--include", "*/config.json", "--include", "*.jsn");
+        Assert.Equal((1, "", "modelfs: no file there is called '*/config.json' or '*.jsn' (--include); modelfs ls shows what there is\n"), (result.ExitCode, result.OutputText, result.Errors));
     }
 
     [Fact]
