@@ -146,15 +146,8 @@ public sealed class BlockCache : IAsyncDisposable
 
         if (resources.Quarantine.ContainsKey(key))
             return new ObjectState(null, 0, false, false, true);
-        string path = resources.Paths.Of(key);
         var indexed = await resources.Index.LoadAsync(key).ConfigureAwait(false);
-        var known = indexed is null ? default : ObjectLoader.Describe(indexed);
-        if (known.Sealed)
-            return known;
-
-        // A sidecar may be younger than the last checkpoint, or all that is left.
-        var sidecar = await resources.Readers.RunAsync(() => File.Exists(path) ? Sidecar.Read(path, key) : null).ConfigureAwait(false);
-        return sidecar is null ? known : new ObjectState(sidecar.Size, sidecar.Size, true, sidecar.Digest.IsEmpty ? null : true, false);
+        return await resources.Readers.RunAsync(() => ObjectLoader.Describe(resources, key, indexed)).ConfigureAwait(false);
     }
 
     /// <summary>Whether an object lies here complete. From memory, at once.</summary>

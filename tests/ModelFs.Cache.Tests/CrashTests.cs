@@ -83,6 +83,37 @@ public sealed class CrashTests
     }
 
     [Fact]
+    public async Task An_index_that_is_older_than_an_eviction_calls_nothing_complete_that_is_gone()
+    {
+        await using var test = await TestCache.OpenAsync();
+        byte[] content = TestContent.Make("a", 20 * CacheOptions.BlockSize);
+        await test.FillAsync("a", content);
+        await test.CloseAsync();
+        string former = test.Root + ".former";
+        Directory.Move(test.IndexDirectory, former);
+        await test.ReopenAsync();
+        await test.Cache.Inventory.EvictAsync(new EvictionRequest(All: true), CancellationToken.None);
+        await test.CloseAsync();
+        Directory.Delete(test.IndexDirectory, recursive: true);
+        Directory.Move(former, test.IndexDirectory);
+        await test.ReopenAsync();
+        Assert.Equal(default, await test.Cache.GetStateAsync(TestContent.KeyOf("a")));
+    }
+
+    [Fact]
+    public async Task What_comes_late_of_an_evicted_object_does_not_bring_its_blocks_back()
+    {
+        await using var test = await TestCache.OpenAsync();
+        byte[] content = TestContent.Make("a", 20 * CacheOptions.BlockSize);
+        await test.FillAsync(TestContent.Describe("a", content, withDigest: false), content);
+        var key = TestContent.KeyOf("a");
+        var evicted = test.Cache.Loaded().Single(item => item.Key == key);
+        await test.Cache.Inventory.EvictAsync(new EvictionRequest(All: true), CancellationToken.None);
+        evicted.Dropped(0);
+        Assert.Null(await test.Cache.Resources.Index.LoadAsync(key));
+    }
+
+    [Fact]
     public async Task What_a_checkpoint_knew_survives_a_kill()
     {
         await using var test = new TestCache();

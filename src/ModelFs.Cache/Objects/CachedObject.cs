@@ -271,6 +271,16 @@ internal sealed class CachedObject
         }
     }
 
+    /// <summary>Tells the index whether it is complete, but not after it was unloaded: a record that outlived an eviction would bring all its blocks back.</summary>
+    public void IndexSealing()
+    {
+        lock (indexing)
+        {
+            if (!isUnloaded)
+                _ = Resources.Index.PutAsync(Key, Record(), []);
+        }
+    }
+
     /// <summary>What the disk should hold, for whoever compares.</summary>
     public IndexedObject Snapshot()
     {

@@ -17,6 +17,6 @@ internal static class Generation
     /// <summary>Null where the file has none, or is not there.</summary>
     public static uint? Read(string path) => Linux.Generation(path);
 
-    /// <summary>Whether a record may be about this file. About an empty one is none: a kill came between its making and its number.</summary>
-    public static bool Agrees(string path, uint generation) => Read(path) is { } own ? own == generation : Linux.Stamp(path) is not { Size: 0 };
+    /// <summary>Whether a record may be about the file here, if there is one. About an empty one is none: a kill came between its making and its number.</summary>
+    public static bool Agrees(string path, uint generation) => Read(path) is { } own ? own == generation : Linux.Stamp(path) is { Size: > 0 };
 }

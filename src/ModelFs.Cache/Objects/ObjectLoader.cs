@@ -24,8 +24,17 @@ internal static class ObjectLoader
         }
     }
 
-    /// <summary>The state of an object that is not loaded.</summary>
-    public static ObjectState Describe(IndexedObject indexed)
+    /// <summary>The state of an object that is not loaded. After a kill the index may still know what was evicted, and a sidecar may be younger than it.</summary>
+    public static ObjectState Describe(CacheResources resources, ObjectKey key, IndexedObject? indexed)
+    {
+        string path = resources.Paths.Of(key);
+        var known = indexed is not null && Generation.Agrees(path, indexed.Record.Generation) ? Describe(indexed) : default;
+        if (known.Sealed || !File.Exists(path) || Sidecar.Read(path, key) is not { } sidecar)
+            return known;
+        return new ObjectState(sidecar.Size, sidecar.Size, true, sidecar.Digest.IsEmpty ? null : true, false);
+    }
+
+    private static ObjectState Describe(IndexedObject indexed)
     {
         var map = new BlockMap();
         map.SetSize(indexed.Record.Size);

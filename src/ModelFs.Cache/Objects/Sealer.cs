@@ -29,7 +29,7 @@ internal sealed class Sealer(CachedObject owner, BlockMap map, PrefixHash? hash)
 
         owner.SealEnded(errno, isSealed, mismatch);
         if (errno == 0 && owner.IsSealed)
-            _ = Resources.Index.PutAsync(owner.Key, owner.Record(), []);
+            owner.IndexSealing();
     }
 
     private int Seal(out bool isSealed, ref bool mismatch)

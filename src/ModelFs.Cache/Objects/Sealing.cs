@@ -132,7 +132,7 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
     {
         owner.Resources.Catalog.Unseal(owner.Key);
         DurableFile.TryDelete(Sidecar.PathOf(owner.Resources.Paths.Of(owner.Key)), owner.Resources.Log);
-        _ = owner.Resources.Index.PutAsync(owner.Key, owner.Record(), []);
+        owner.IndexSealing();
     }
 
     private ReadOnlySpan<byte> Bytes(InflightBlock block) => block.Buffer!.Span[..map.LengthOf(block.Number)];
