@@ -164,7 +164,7 @@ public sealed class PassthroughTests
 
     private static async Task UntilSealedAsync(TreeUnderTest tree, Mounted mount, string path = Weights)
     {
-        for (var end = DateTime.UtcNow + TimeSpan.FromSeconds(30); await ModeAsync(mount, path) != "passthrough"; await Task.Delay(20))
+        for (var end = DateTime.UtcNow + TimeSpan.FromMinutes(1); await ModeAsync(mount, path) != "passthrough"; await Task.Delay(20))
             Assert.True(DateTime.UtcNow < end, $"it was not sealed: {await ModeAsync(mount, path)}, {tree.Cache.Status}");
     }
 

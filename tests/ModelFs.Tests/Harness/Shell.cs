@@ -36,7 +36,7 @@ public static class Shell
             var result = await RunAsync(command);
             if (holds(result))
                 return result;
-            if (Stopwatch.GetElapsedTime(start) > TimeSpan.FromSeconds(20))
+            if (Stopwatch.GetElapsedTime(start) > TimeSpan.FromMinutes(1))
                 throw new TimeoutException($"{command} still says: {result.Output}{result.Error}");
         }
     }
