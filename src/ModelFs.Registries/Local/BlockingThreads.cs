@@ -51,8 +51,9 @@ internal sealed class BlockingThreads(string name, int most)
             }
             else if (threads < most)
             {
-                threads++;
+                // Counted once it runs: a container that is out of threads now may have one later.
                 new Thread(Loop) { IsBackground = true, Name = $"modelfs-{name}" }.Start();
+                threads++;
             }
 
             return node;
