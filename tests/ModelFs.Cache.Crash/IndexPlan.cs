@@ -2,7 +2,7 @@ using ModelFs.Cache.Index;
 
 namespace ModelFs.Cache.Crash;
 
-/// <summary>Changes to an index, made from a seed, and what is known after each round of them.</summary>
+/// <summary>Changes to an index that two processes make alike from a seed, and what is known after each round of them.</summary>
 internal sealed class IndexPlan(int seed)
 {
     public const int Objects = 24;
@@ -14,6 +14,8 @@ internal sealed class IndexPlan(int seed)
 
     /// <summary>Rounds so far.</summary>
     public int Round { get; private set; }
+
+    public uint? GenerationOf(ObjectKey key) => known.TryGetValue(key, out var found) ? found.Record.Generation : null;
 
     public static ObjectKey KeyOf(int number) => TestContent.KeyOf($"planned {number}");
 

@@ -1,9 +1,27 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using ModelFs.Cache;
 using ModelFs.Cache.Crash;
+using ModelFs.Cache.Index;
 
 // crash hold DIR          opens the cache, says "ready" and stays
 // crash fill DIR SEED N   reads N objects at random until it is killed, checking every byte
+// crash index DIR SEED N  goes on with a plan of changes to an index after round N until it is killed, saying which rounds are on disk
+if (args is ["index", var indexed, var planned, var rounds])
+{
+    var plan = new IndexPlan(int.Parse(planned));
+    while (plan.Round < int.Parse(rounds))
+        plan.Change();
+    Console.WriteLine("opening");
+    await using var index = BlockIndex.Open(indexed, 1L << 30, NullLogger.Instance);
+    while (true)
+    {
+        plan.Change(index);
+        if (!index.Checkpoint(plan.GenerationOf, 0))
+            return 1;
+        Console.WriteLine(plan.Round);
+    }
+}
+
 if (args is ["hold", var held])
 {
     try

@@ -1,9 +1,10 @@
+using System.Globalization;
 using ModelFs.Cache.Crash;
 using ModelFs.Cache.Index;
 
 namespace ModelFs.Cache.Tests;
 
-/// <summary>The index alone, damaged: it knows what a checkpoint knew, all of it, or nothing.</summary>
+/// <summary>The index alone, killed and damaged: it knows what a checkpoint knew, all of it, or nothing.</summary>
 public sealed class IndexCrashTests : IAsyncLifetime
 {
     private readonly TestCache logs = new();
@@ -11,6 +12,34 @@ public sealed class IndexCrashTests : IAsyncLifetime
     public Task InitializeAsync() => Task.CompletedTask;
 
     public Task DisposeAsync() => logs.DisposeAsync().AsTask();
+
+    [Fact]
+    public async Task Killed_in_the_middle_of_a_checkpoint_of_compaction_or_of_its_start_it_knows_what_the_last_checkpoint_knew()
+    {
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        int round = 0;
+        for (int life = 0; life < 5; life++)
+        {
+            int last = await KillAsync(seed, round, TimeSpan.FromMilliseconds(random.Next(2) == 0 ? random.Next(60) : random.Next(60, 800)));
+            var plan = new IndexPlan(seed);
+            while (plan.Round < last)
+                plan.Change();
+            await using var index = BlockIndex.Open(logs.Root, 1L << 30, logs);
+            string differences = await DifferencesAsync(plan, index);
+            if (differences.Length > 0)
+            {
+                // Killed between the checkpoint and the word of it.
+                plan.Change();
+                string next = await DifferencesAsync(plan, index);
+                Assert.True(next.Length == 0, $"seed {seed}, life {life}, went on from {round}: not round {last}:\n{differences}nor the next:\n{next}{string.Join('\n', logs.Lines)}");
+            }
+
+            round = plan.Round;
+        }
+
+        Assert.Empty(logs.Lines);
+    }
 
     [Theory]
     [InlineData(false)]
@@ -100,6 +129,23 @@ public sealed class IndexCrashTests : IAsyncLifetime
             await using var again = BlockIndex.Open(copy.Root, 1L << 30, logs);
             Assert.True((await again.LoadAsync(TestContent.KeyOf("new")))?.Present[0], where);
         }
+    }
+
+    /// <summary>Lets another process go on from a round, and kills it.</summary>
+    /// <returns>The last round that it called durable; at least the one it went on from.</returns>
+    private async Task<int> KillAsync(int seed, int round, TimeSpan life)
+    {
+        using var child = new CrashProcess("index", logs.Root, seed.ToString(CultureInfo.InvariantCulture), round.ToString(CultureInfo.InvariantCulture));
+        Assert.Equal("opening", await child.ReadLineAsync());
+        // The first life leaves so much that from then on there is something to compact.
+        int last = round;
+        while (round == 0 && last < 6)
+            last = int.Parse((await child.ReadLineAsync())!, CultureInfo.InvariantCulture);
+        await Task.Delay(life);
+        child.Kill();
+        while (await child.ReadLineAsync() is { } line)
+            last = int.Parse(line, CultureInfo.InvariantCulture);
+        return last;
     }
 
     /// <returns>A line an object.</returns>
