@@ -108,6 +108,7 @@ public sealed class CrashTests
         await test.FillAsync(TestContent.Describe("a", content, withDigest: false), content);
         var key = TestContent.KeyOf("a");
         var evicted = test.Cache.Loaded().Single(item => item.Key == key);
+        await HandleReads.UntilAsync(() => evicted.IsIdle, "nothing is done with it");
         await test.Cache.Inventory.EvictAsync(new EvictionRequest(All: true), CancellationToken.None);
         evicted.Dropped(0);
         Assert.Null(await test.Cache.Resources.Index.LoadAsync(key));
