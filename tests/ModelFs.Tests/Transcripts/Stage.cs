@@ -100,7 +100,7 @@ internal sealed partial class Stage(Scratch scratch, Origin origin)
     private static partial Regex JsonMount();
 
     /// <summary>What a filesystem allocates for files of a known size is its own affair, and a survey may still be under way.</summary>
-    [GeneratedRegex(@"cache       /home/ada/\.cache/modelfs: [0-9.]+ [KMG]?i?B of 100 GiB, \d+ objects, \d+ complete, \d+ open")]
+    [GeneratedRegex(@"cache       /home/ada/\.cache/modelfs: [0-9.]+ [KMG]?i?B of 100 GiB, \d+ objects?, \d+ complete, \d+ open")]
     private static partial Regex Used();
 
     [GeneratedRegex(@"""usedBytes"": \d+")]
