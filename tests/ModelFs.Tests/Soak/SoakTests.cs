@@ -6,7 +6,7 @@ using ModelFs.Tests.Harness;
 namespace ModelFs.Tests.Soak;
 
 /// <summary>A daemon under load on a cache that is smaller than what is read, killed at random moments and started again on what is left.</summary>
-/// <remarks><c>SOAK_KILLS</c> is how often (default 4), <c>SOAK_SEED</c> repeats a run's choices; the moments themselves nothing repeats.</remarks>
+/// <remarks><c>SOAK_KILLS</c> is how often (default 3), <c>SOAK_SEED</c> repeats a run's choices; the moments themselves nothing repeats.</remarks>
 [Collection("mounts")]
 public sealed class SoakTests : IAsyncLifetime
 {
@@ -58,7 +58,7 @@ public sealed class SoakTests : IAsyncLifetime
     public async Task Killed_under_load_a_daemon_loses_nothing_that_was_complete_serves_no_wrong_byte_and_leaks_no_space()
     {
         var cache = new SoakCache(scratch["cache"]);
-        int kills = Number("SOAK_KILLS", 4);
+        int kills = Number("SOAK_KILLS", 3);
         for (int kill = 0; kill <= kills; kill++)
         {
             var where = $"seed {seed}, after {kill} kills: ";
