@@ -44,6 +44,33 @@ public sealed class ObjectFileTests : IDisposable
     }
 
     [Fact]
+    public void Writers_and_readers_who_learn_at_once_that_pages_cannot_be_dropped_all_go_on()
+    {
+        // A filesystem in memory refuses it, to each first call of a file.
+        var memory = Directory.CreateDirectory(Path.Combine("/dev/shm", directory.Name));
+        try
+        {
+            byte[] content = TestContent.Make("tail", 100);
+            for (int i = 0; i < 200; i++)
+            {
+                using var file = ObjectFile.Open(Path.Combine(memory.FullName, $"{i}"), create: true)!;
+                using var again = ObjectFile.Open(Path.Combine(memory.FullName, $"{i}"), create: false)!;
+                AtOnce(n => file.Write(Blocks(content), content.Length, n * Block));
+                AtOnce(n =>
+                {
+                    byte[] read = GC.AllocateUninitializedArray<byte>(content.Length, pinned: true);
+                    Assert.Equal(content.Length, again.ReadOnce(read, read.Length, n * Block));
+                    Assert.Equal(content, read);
+                });
+            }
+        }
+        finally
+        {
+            memory.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public void A_writer_takes_the_neighbours_that_wait_and_leaves_what_lies_beyond_a_gap()
     {
         var queue = new WriteQueue();
@@ -52,6 +79,19 @@ public sealed class ObjectFileTests : IDisposable
         Assert.Equal([2, 3, 4], queue.Take().Select(block => block.Number));
         Assert.Equal([7, 8, 9], queue.Take().Select(block => block.Number));
         Assert.Empty(queue.Take());
+    }
+
+    private static void AtOnce(Action<int> act)
+    {
+        using var start = new Barrier(4);
+        var tasks = Enumerable.Range(0, 4).Select(n => Task.Factory.StartNew(
+            () =>
+            {
+                start.SignalAndWait();
+                act(n);
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToArray();
+        Task.WaitAll(tasks);
     }
 
     private static BlockBuffer[] Blocks(byte[] content) => content.Chunk(Block).Select(part =>

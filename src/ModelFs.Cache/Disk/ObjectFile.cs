@@ -79,12 +79,13 @@ internal sealed class ObjectFile : IObjectFile
         while (done < count)
         {
             var vector = new Linux.IoVector { Base = Marshal.UnsafeAddrOfPinnedArrayElement(pinned, done), Length = count - done };
-            nint n = Linux.preadv2(fd, ref vector, 1, offset + done, dropsByItself ? Linux.DontCache : 0);
+            bool drops = dropsByItself; // As this call asked: another thread may learn meanwhile that the filesystem does not.
+            nint n = Linux.preadv2(fd, ref vector, 1, offset + done, drops ? Linux.DontCache : 0);
             if (n == 0)
                 break;
             if (n > 0)
                 done += (int)n;
-            else if (dropsByItself && Marshal.GetLastPInvokeError() == Linux.EOPNOTSUPP)
+            else if (drops && Marshal.GetLastPInvokeError() == Linux.EOPNOTSUPP)
                 dropsByItself = false;
             else if (Marshal.GetLastPInvokeError() != Linux.EINTR)
                 throw Linux.Error("read");
@@ -110,9 +111,10 @@ internal sealed class ObjectFile : IObjectFile
         while (done < count)
         {
             bool past = done < pages && IsDirect;
+            bool drops = dropsByItself;
             nint n = past
                 ? Write((int)direct.Value!.DangerousGetHandle(), 0, blocks, done, pages, offset)
-                : Write(fd, dropsByItself ? Linux.DontCache : 0, blocks, done, count, offset);
+                : Write(fd, drops ? Linux.DontCache : 0, blocks, done, count, offset);
             if (n > 0)
             {
                 done += (int)n;
@@ -127,7 +129,7 @@ internal sealed class ObjectFile : IObjectFile
                 case Linux.EINVAL when past:
                     refusesDirect = true;
                     break;
-                case Linux.EOPNOTSUPP when !past && dropsByItself:
+                case Linux.EOPNOTSUPP when !past && drops:
                     dropsByItself = false;
                     break;
                 default:
