@@ -4,24 +4,11 @@ namespace ModelFs.Tests.Deployment;
 
 /// <summary>Links beside the mount point, and a pod that binds their directory.</summary>
 [Collection("mounts")]
-public sealed class LinkTests : IAsyncLifetime
+public sealed class LinkTests : OriginTests
 {
-    private readonly Scratch scratch = new();
-    private Origin origin = null!;
+    public LinkTests() => Directory.CreateDirectory(Parent);
 
     private string Parent => scratch["published"];
-
-    public async Task InitializeAsync()
-    {
-        origin = await Origin.StartAsync(scratch);
-        Directory.CreateDirectory(Parent);
-    }
-
-    public async Task DisposeAsync()
-    {
-        await origin.DisposeAsync();
-        scratch.Dispose();
-    }
 
     [Fact]
     public async Task A_pod_that_binds_the_parent_reads_below_it_again_after_the_daemon_was_killed()

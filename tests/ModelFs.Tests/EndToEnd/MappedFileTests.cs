@@ -7,7 +7,7 @@ namespace ModelFs.Tests.EndToEnd;
 
 /// <summary>A mapping outlives the daemon that gave it: the kernel reads the cache's file for it.</summary>
 [Collection("mounts")]
-public sealed class MappedFileTests : IAsyncLifetime
+public sealed class MappedFileTests : OriginTests
 {
     private const string Weights = "MLFLOW/tiny-bert/1/weights.bin";
 
@@ -19,17 +19,6 @@ public sealed class MappedFileTests : IAsyncLifetime
         sys.stdin.readline()
         print(hashlib.sha256(mapped).hexdigest(), flush=True)
         """;
-
-    private readonly Scratch scratch = new();
-    private Origin origin = null!;
-
-    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
-
-    public async Task DisposeAsync()
-    {
-        await origin.DisposeAsync();
-        scratch.Dispose();
-    }
 
     [Fact]
     public async Task Who_maps_a_complete_file_reads_on_after_the_daemon_was_killed_and_the_next_one_has_evicted_it()

@@ -9,20 +9,9 @@ namespace ModelFs.Tests.EndToEnd;
 
 /// <summary>The built program, mounted for real.</summary>
 [Collection("mounts")]
-public sealed class MountTests : IAsyncLifetime
+public sealed class MountTests : OriginTests
 {
-    private readonly Scratch scratch = new();
-    private Origin origin = null!;
-
     private string MountPoint => scratch["mnt"];
-
-    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
-
-    public async Task DisposeAsync()
-    {
-        await origin.DisposeAsync();
-        scratch.Dispose();
-    }
 
     [Fact]
     public async Task A_file_is_read_through_the_mount_and_SIGTERM_leaves_nothing_behind()

@@ -4,24 +4,13 @@ namespace ModelFs.Tests.EndToEnd;
 
 /// <summary>Where the kernel reads complete files itself and where it cannot: each in a mount namespace of its own, with the cache on a filesystem made for it.</summary>
 [Collection("mounts")]
-public sealed class ObstacleTests : IAsyncLifetime
+public sealed class ObstacleTests : OriginTests
 {
     private const string Weights = "MLFLOW/tiny-bert/1/weights.bin";
     private const string Memory = "mkdir disk; mount -t tmpfs tmpfs disk";
     private const string Overlay =
         "mkdir below disk; mount -t tmpfs tmpfs below; mkdir below/lower below/upper below/work; "
         + "mount -t overlay -o lowerdir=below/lower,upperdir=below/upper,workdir=below/work overlay disk";
-
-    private readonly Scratch scratch = new();
-    private Origin origin = null!;
-
-    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
-
-    public async Task DisposeAsync()
-    {
-        await origin.DisposeAsync();
-        scratch.Dispose();
-    }
 
     /// <param name="namespaces">In a user namespace, as in a rootless container, root may mount and has CAP_SYS_ADMIN over nothing else.</param>
     [Theory]

@@ -4,20 +4,9 @@ namespace ModelFs.Tests.EndToEnd;
 
 /// <summary>A daemon that starts on a cache with complete files, and what happened to them since.</summary>
 [Collection("mounts")]
-public sealed class RestartTests : IAsyncLifetime
+public sealed class RestartTests : OriginTests
 {
     private const string Weights = "MLFLOW/tiny-bert/1/weights.bin";
-
-    private readonly Scratch scratch = new();
-    private Origin origin = null!;
-
-    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
-
-    public async Task DisposeAsync()
-    {
-        await origin.DisposeAsync();
-        scratch.Dispose();
-    }
 
     [Fact]
     public async Task After_a_restart_a_complete_file_passes_through_at_once_or_once_it_was_verified_and_damage_is_never_read()

@@ -6,20 +6,11 @@ namespace ModelFs.Tests.Monitoring;
 
 /// <summary>The port for probes and metrics of the built program, on a real mount.</summary>
 [Collection("mounts")]
-public sealed partial class MonitorTests : IAsyncLifetime
+public sealed partial class MonitorTests : OriginTests, IDisposable
 {
-    private readonly Scratch scratch = new();
     private readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(30) };
-    private Origin origin = null!;
 
-    public async Task InitializeAsync() => origin = await Origin.StartAsync(scratch);
-
-    public async Task DisposeAsync()
-    {
-        http.Dispose();
-        await origin.DisposeAsync();
-        scratch.Dispose();
-    }
+    public void Dispose() => http.Dispose();
 
     [Fact]
     public async Task What_is_read_is_counted_and_written_as_Prometheus_reads_it()
