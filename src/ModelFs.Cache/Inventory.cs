@@ -82,9 +82,18 @@ public sealed class Inventory
 
     private CacheInventory SumUp()
     {
-        var objects = resources.Catalog.Select(static (_, _) => true);
         var open = cache.OpenKeys();
-        var (pinned, held) = (objects.Where(o => resources.Pins.Contains(o.Key)).ToList(), objects.Where(o => open.Contains(o.Key)).ToList());
+        var (count, oldest, newest) = (0, long.MaxValue, long.MinValue);
+        var (pinned, pinnedBytes, held, heldBytes) = (0, 0L, 0, 0L);
+        resources.Catalog.Visit((key, entry) =>
+        {
+            count++;
+            (oldest, newest) = (Math.Min(oldest, entry.LastUse), Math.Max(newest, entry.LastUse));
+            if (resources.Pins.Contains(key))
+                (pinned, pinnedBytes) = (pinned + 1, pinnedBytes + entry.Bytes);
+            if (open.Contains(key))
+                (held, heldBytes) = (held + 1, heldBytes + entry.Bytes);
+        });
         var space = resources.Space;
         return new CacheInventory(
             resources.Options.Directory,
@@ -95,14 +104,14 @@ public sealed class Inventory
             resources.Catalog.Bytes,
             space.IndexBytes,
             space.MetadataBytes,
-            objects.Count,
+            count,
             resources.Catalog.SealedCount,
-            objects.Count == 0 ? null : Time(objects.Min(o => o.Entry.LastUse)),
-            objects.Count == 0 ? null : Time(objects.Max(o => o.Entry.LastUse)),
-            pinned.Count,
-            pinned.Sum(o => o.Entry.Bytes),
-            held.Count,
-            held.Sum(o => o.Entry.Bytes),
+            count == 0 ? null : Time(oldest),
+            count == 0 ? null : Time(newest),
+            pinned,
+            pinnedBytes,
+            held,
+            heldBytes,
             resources.Totals.Since,
             [.. resources.Accounts.All.Where(a => a.Owner.Length > 0 || a.Objects > 0).OrderBy(a => a.Owner, StringComparer.Ordinal).Select(Share)],
             resources.Health.Fault);

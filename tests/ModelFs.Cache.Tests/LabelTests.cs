@@ -90,6 +90,29 @@ public sealed class LabelTests
     }
 
     [Fact]
+    public async Task A_name_that_is_written_is_not_written_again_however_many_there_are_also_after_a_restart()
+    {
+        await using var test = new TestCache();
+        string path = Path.Combine(test.Root, "labels");
+        var labels = new Labels(path, test);
+        NoteAll();
+        long length = new FileInfo(path).Length;
+        Assert.Equal(9000, labels.Read(_ => true).Count);
+        NoteAll();
+        labels = new Labels(path, test);
+        labels.Load(_ => { });
+        NoteAll();
+        Assert.Equal(length, new FileInfo(path).Length);
+
+        void NoteAll()
+        {
+            for (int i = 0; i < 9000; i++)
+                labels.Note(TestContent.KeyOf($"{i}"), "MLFLOW", $"iris/{i}/model.pkl");
+            labels.Flush();
+        }
+    }
+
+    [Fact]
     public async Task Names_beyond_the_reading_window_come_back_whole()
     {
         await using var test = new TestCache();

@@ -3,10 +3,10 @@ using ModelFs.Cache.Index;
 namespace ModelFs.Cache.Space;
 
 /// <summary>What each object takes on disk and when it was last used: the account, and the order of eviction.</summary>
-/// <remarks>A view, made anew at each start from what the disk and the index say. About 80 bytes an object.</remarks>
+/// <remarks>A view, made anew at each start from what the disk and the index say. 53 to 56 bytes an object.</remarks>
 internal sealed class Catalog
 {
-    private readonly Dictionary<ObjectKey, Entry> entries = [];
+    private readonly CatalogTable entries = new();
     private readonly Lock gate = new();
     private long bytes;
     private int sealedCount;
@@ -30,19 +30,19 @@ internal sealed class Catalog
     public bool Contains(ObjectKey key)
     {
         lock (gate)
-            return entries.ContainsKey(key);
+            return entries.TryGet(key, out _);
     }
 
     public bool IsSealed(ObjectKey key)
     {
         lock (gate)
-            return entries.TryGetValue(key, out var entry) && entry.Sealed;
+            return entries.TryGet(key, out var entry) && entry.Sealed;
     }
 
     public uint? GenerationOf(ObjectKey key)
     {
         lock (gate)
-            return entries.TryGetValue(key, out var entry) ? entry.Generation : null;
+            return entries.TryGet(key, out var entry) ? entry.Generation : null;
     }
 
     public void Set(ObjectKey key, Entry entry)
@@ -54,7 +54,7 @@ internal sealed class Catalog
     public void Add(ObjectKey key, uint generation, long size, long now, Account account)
     {
         lock (gate)
-            Put(key, entries.TryGetValue(key, out var entry) ? entry with { Bytes = entry.Bytes + size } : new Entry(size, now, generation, false, account));
+            Put(key, entries.TryGet(key, out var entry) ? entry with { Bytes = entry.Bytes + size } : new Entry(size, now, generation, false, account));
     }
 
     /// <summary>It is used, and whoever uses it knows whose it is.</summary>
@@ -62,7 +62,7 @@ internal sealed class Catalog
     {
         lock (gate)
         {
-            if (entries.TryGetValue(key, out var entry))
+            if (entries.TryGet(key, out var entry))
                 Put(key, entry with { LastUse = now, Account = account });
         }
     }
@@ -72,7 +72,7 @@ internal sealed class Catalog
     {
         lock (gate)
         {
-            if (entries.TryGetValue(key, out var entry) && entry.Account.Owner.Length == 0)
+            if (entries.TryGet(key, out var entry) && entry.Account.Owner.Length == 0)
                 Put(key, entry with { Account = account });
         }
     }
@@ -82,7 +82,7 @@ internal sealed class Catalog
     {
         lock (gate)
         {
-            if (entries.TryGetValue(key, out var entry))
+            if (entries.TryGet(key, out var entry))
                 Put(key, entry with { Sealed = false });
         }
     }
@@ -96,23 +96,26 @@ internal sealed class Catalog
     public Entry? Find(ObjectKey key)
     {
         lock (gate)
-            return entries.TryGetValue(key, out var entry) ? entry : null;
+            return entries.TryGet(key, out var entry) ? entry : null;
+    }
+
+    /// <summary>Shows all that it holds, in no order. Everybody else waits meanwhile: 30 ms for a million.</summary>
+    public void Visit(Action<ObjectKey, Entry> visit)
+    {
+        lock (gate)
+            entries.Visit(visit);
     }
 
     /// <summary>What it holds of the objects that are asked for.</summary>
     public List<(ObjectKey Key, Entry Entry)> Select(Func<ObjectKey, Entry, bool> wanted)
     {
-        lock (gate)
+        var selected = new List<(ObjectKey, Entry)>();
+        Visit((key, entry) =>
         {
-            var selected = new List<(ObjectKey, Entry)>();
-            foreach (var (key, entry) in entries)
-            {
-                if (wanted(key, entry))
-                    selected.Add((key, entry));
-            }
-
-            return selected;
-        }
+            if (wanted(key, entry))
+                selected.Add((key, entry));
+        });
+        return selected;
     }
 
     private Entry? Forget(ObjectKey key)
@@ -128,8 +131,8 @@ internal sealed class Catalog
     /// <summary>The sum moves in one step: whoever looks at it without the lock to see whether there is room never finds too much.</summary>
     private void Put(ObjectKey key, in Entry entry)
     {
-        bool isKnown = entries.TryGetValue(key, out var former);
-        entries[key] = entry;
+        bool isKnown = entries.TryGet(key, out var former);
+        entries.Set(key, entry);
         Volatile.Write(ref bytes, bytes + entry.Bytes - former.Bytes);
         sealedCount += (entry.Sealed ? 1 : 0) - (former.Sealed ? 1 : 0);
         if (isKnown && former.Account == entry.Account)

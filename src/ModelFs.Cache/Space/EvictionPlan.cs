@@ -40,7 +40,7 @@ internal sealed class EvictionPlan(Catalog catalog, Func<ObjectKey, bool> mayGo,
     {
         long before = Bytes;
         long limit = now - (long)age.TotalMilliseconds;
-        foreach (var (key, entry) in catalog.Select((key, entry) => entry.LastUse <= limit && wanted(key, entry)).OrderBy(o => o.Entry.LastUse))
+        foreach (var (key, entry) in catalog.Select((key, entry) => entry.LastUse <= limit && wanted(key, entry) && mayGo(key)).OrderBy(o => o.Entry.LastUse))
             Choose(key, entry, EvictionReason.Age);
         return Bytes - before;
     }
@@ -48,21 +48,31 @@ internal sealed class EvictionPlan(Catalog catalog, Func<ObjectKey, bool> mayGo,
     /// <summary>What was used longest ago, until it makes so many bytes.</summary>
     public void ChooseOldest(long needed, EvictionReason reason, Func<ObjectKey, Catalog.Entry, bool> wanted)
     {
-        var oldestFirst = new PriorityQueue<(ObjectKey Key, Catalog.Entry Entry), long>(
-            catalog.Select((key, entry) => !chosen.Contains(key) && wanted(key, entry)).Select(o => (o, o.Entry.LastUse)));
-        while (needed > 0 && oldestFirst.TryDequeue(out var oldest, out _))
+        // No more than is needed of those that were seen so far: what was used later than that gives way to each that was used earlier.
+        var oldest = new PriorityQueue<(ObjectKey Key, Catalog.Entry Entry), long>();
+        long held = 0;
+        catalog.Visit((key, entry) =>
         {
-            if (Choose(oldest.Key, oldest.Entry, reason))
-                needed -= oldest.Entry.Bytes;
-        }
+            if (held >= needed && oldest.TryPeek(out var latest, out _) && entry.LastUse >= latest.Entry.LastUse)
+                return;
+            if (chosen.Contains(key) || !wanted(key, entry) || !mayGo(key))
+                return;
+            oldest.Enqueue((key, entry), -entry.LastUse);
+            held += entry.Bytes;
+            while (oldest.TryPeek(out latest, out _) && held - latest.Entry.Bytes >= needed)
+                held -= oldest.Dequeue().Entry.Bytes;
+        });
+        int first = victims.Count;
+        while (oldest.TryDequeue(out var next, out _))
+            Choose(next.Key, next.Entry, reason);
+        victims.Reverse(first, victims.Count - first);
     }
 
-    private bool Choose(ObjectKey key, in Catalog.Entry entry, EvictionReason reason)
+    private void Choose(ObjectKey key, in Catalog.Entry entry, EvictionReason reason)
     {
-        if (!mayGo(key) || !chosen.Add(key))
-            return false;
+        if (!chosen.Add(key))
+            return;
         victims.Add(new Victim(key, entry.Bytes, entry.LastUse, reason));
         Bytes += entry.Bytes;
-        return true;
     }
 }

@@ -11,7 +11,7 @@ internal readonly record struct Label(ObjectKey Key, string Owner, string Name)
     public string Path => $"{Owner}/{Name}";
 }
 
-/// <summary>The names of the objects, in a file beside the index; memory holds a hash of 8 bytes a name, some 20 to 40 with its place in a table, to know which are in it.</summary>
+/// <summary>The names of the objects, in a file beside the index; memory holds a hash of 8 bytes a name, 10 to 15 with its place in a table, to know which are in it.</summary>
 /// <remarks>
 /// Records are appended on a grid of 8 bytes: length (4), CRC32C over what follows (4), key (16), owner, a zero byte, name. What a torn write or
 /// a flipped bit spoiled is stepped over and costs that name until the object is opened again. The file is rewritten without the names
@@ -33,7 +33,7 @@ internal sealed class Labels(string path, ILogger log)
     private readonly Lock gate = new();
     private readonly Lock writing = new();
     private List<byte[]> pending = [];
-    private HashSet<ulong> known = [];
+    private HashSet64 known = new();
     private bool isCompacting;
     private bool isFaulty;
     private long records;
@@ -93,7 +93,7 @@ internal sealed class Labels(string path, ILogger log)
         var labels = new List<Label>();
         lock (writing)
         {
-            TryScan((label, _) =>
+            TryScan((in label, _) =>
             {
                 if (wanted(label))
                     labels.Add(label);
@@ -110,7 +110,7 @@ internal sealed class Labels(string path, ILogger log)
         lock (writing)
         {
             int found = 0;
-            TryScan((label, record) =>
+            TryScan((in label, record) =>
             {
                 found++;
                 lock (gate)
@@ -131,7 +131,7 @@ internal sealed class Labels(string path, ILogger log)
                 return;
             lock (gate)
                 isCompacting = true;
-            var alive = new HashSet<ulong>();
+            var alive = new HashSet64();
             try
             {
                 Rewrite(isAlive, alive);
@@ -139,7 +139,7 @@ internal sealed class Labels(string path, ILogger log)
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 Refused(e.Message);
-                alive.Clear();
+                alive = new HashSet64();
             }
             finally
             {
@@ -149,7 +149,7 @@ internal sealed class Labels(string path, ILogger log)
                     isCompacting = false;
                     if (records == alive.Count)
                     {
-                        alive.UnionWith(pending.Select(HashOf));
+                        pending.ForEach(record => alive.Add(HashOf(record)));
                         known = alive;
                     }
                 }
@@ -157,12 +157,12 @@ internal sealed class Labels(string path, ILogger log)
         }
     }
 
-    private void Rewrite(Func<ObjectKey, bool> isAlive, HashSet<ulong> alive)
+    private void Rewrite(Func<ObjectKey, bool> isAlive, HashSet64 alive)
     {
         string temporary = path + ".tmp";
         using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
         {
-            Scan((label, record) =>
+            Scan((in label, record) =>
             {
                 if (isAlive(label.Key) && alive.Add(HashOf(record)))
                     file.Write(record);
@@ -175,7 +175,7 @@ internal sealed class Labels(string path, ILogger log)
     }
 
     /// <summary>What cannot be read is not known.</summary>
-    private void TryScan(Action<Label, byte[]> see)
+    private void TryScan(Seen see)
     {
         try
         {
@@ -187,7 +187,7 @@ internal sealed class Labels(string path, ILogger log)
         }
     }
 
-    private void Scan(Action<Label, byte[]> see)
+    private void Scan(Seen see)
     {
         if (!File.Exists(path))
             return;
@@ -211,7 +211,7 @@ internal sealed class Labels(string path, ILogger log)
 
                 int size = Decode(file.AsSpan(from, have - from), out var label);
                 if (size > 0)
-                    see(label, file[from..(from + size)]);
+                    see(label, file.AsSpan(from, size));
                 else
                     (size, damaged) = (Grid, damaged + Grid);
                 from += size;
@@ -265,7 +265,9 @@ internal sealed class Labels(string path, ILogger log)
         return Padded(HeaderSize + length);
     }
 
-    private static ulong HashOf(byte[] record) => BlockChecksum.Compute(record);
+    private delegate void Seen(in Label label, ReadOnlySpan<byte> record);
+
+    private static ulong HashOf(ReadOnlySpan<byte> record) => BlockChecksum.Compute(record);
 
     private static int Padded(int length) => (length + Grid - 1) & ~(Grid - 1);
 
