@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using ModelFs.Benchmarks.Rigs;
 
 namespace ModelFs.Benchmarks;
 
@@ -35,6 +36,12 @@ internal static class Linux
     [DllImport("libc", EntryPoint = "sync")]
     public static extern void Sync();
 
+    [DllImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    private static extern nint Map(nint at, nint length, int protection, int flags, int descriptor, long offset);
+
+    [DllImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    private static extern int Unmap(nint at, nint length);
+
     [DllImport("libc", EntryPoint = "getxattr", SetLastError = true)]
     private static extern nint GetAttribute(
         [MarshalAs(UnmanagedType.LPUTF8Str)] string path, [MarshalAs(UnmanagedType.LPUTF8Str)] string name, byte[] value, nint size);
@@ -45,5 +52,15 @@ internal static class Linux
         var value = new byte[256];
         var length = (int)GetAttribute(path, name, value, value.Length);
         return length < 0 ? null : Encoding.UTF8.GetString(value, 0, length);
+    }
+
+    /// <summary>Takes so many bytes of free memory, writes to each page, and gives them back.</summary>
+    public static void TouchMemory(long length)
+    {
+        const int ReadWrite = 3, PrivateAnonymousPopulated = 0x8022;
+        var at = Map(0, (nint)length, ReadWrite, PrivateAnonymousPopulated, -1, 0);
+        if (at == -1)
+            throw new BenchmarkException($"no {length >> 20} MiB of memory are to be had: choose a smaller --size");
+        _ = Unmap(at, (nint)length);
     }
 }

@@ -59,7 +59,7 @@ internal static class IndexScale
         await using var daemon = await Daemon.StartAsync(scratch.Directory, registry, ["--cache-size", $"{cacheSize}"], bench.Cancellation);
         var answer = Stopwatch.GetElapsedTime(start).TotalSeconds;
         // Waits for the survey, which waits for the index.
-        await Child.RunAsync(Path.Combine(AppContext.BaseDirectory, "modelfs"), bench.Cancellation, "cache", "info", "--cache", Daemon.CacheOf(scratch.Directory));
+        await Child.RunAsync(Daemon.Program, bench.Cancellation, "cache", "info", "--cache", Daemon.CacheOf(scratch.Directory));
         var accounted = Stopwatch.GetElapsedTime(start).TotalSeconds;
         return new StartSample(answer, accounted, daemon.Process.Memory("VmRSS") / 1048576.0, daemon.Process.Memory("VmHWM") / 1048576.0);
     }

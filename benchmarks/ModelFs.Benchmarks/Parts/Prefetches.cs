@@ -69,11 +69,10 @@ internal static class Prefetches
     {
         using var scratch = bench.Scratch();
         string[] where = ["--cache", Daemon.CacheOf(scratch.Directory), "--registry", $"MLFLOW=mlflow:{server}", "--log-level", "warning"];
-        var program = Path.Combine(AppContext.BaseDirectory, "modelfs");
         var sent = await bench.Nginx.SentAsync(bench.Cancellation);
-        var sample = await MeasureAsync(bench, program, ["prefetch", $"MLFLOW/{set.Model}/1", .. where]);
+        var sample = await MeasureAsync(bench, Daemon.Program, ["prefetch", $"MLFLOW/{set.Model}/1", .. where]);
         sample = sample with { OriginBytes = await bench.Nginx.SentAsync(bench.Cancellation) - sent };
-        using var info = JsonDocument.Parse(await Child.RunAsync(program, bench.Cancellation, ["cache", "info", "--json", .. where]));
+        using var info = JsonDocument.Parse(await Child.RunAsync(Daemon.Program, bench.Cancellation, ["cache", "info", "--json", .. where]));
         var complete = info.RootElement.GetProperty("cache").GetProperty("sealed").GetInt64();
         return complete == set.Files.Count ? sample : throw new BenchmarkException($"{complete} of {set.Files.Count} files were complete after prefetch");
     }

@@ -9,6 +9,9 @@ internal sealed class Daemon : IAsyncDisposable
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan SealTimeout = TimeSpan.FromMinutes(2);
 
+    /// <summary>As it is published, which is what users run.</summary>
+    public static readonly string Program = Path.Combine(AppContext.BaseDirectory, "published", "modelfs");
+
     private readonly Child child;
     private readonly string mountPoint;
     private readonly string root;
@@ -25,7 +28,7 @@ internal sealed class Daemon : IAsyncDisposable
     /// <param name="more">Further arguments of <c>modelfs mount</c>.</param>
     public static Task<Daemon> StartAsync(string directory, Uri registry, IReadOnlyList<string> more, CancellationToken cancellation) => StartAsync(
         directory, "MLFLOW", mountPoint => Child.Start(
-            Path.Combine(AppContext.BaseDirectory, "modelfs"),
+            Program,
             ["mount", mountPoint, "--cache", CacheOf(directory), "--registry", $"MLFLOW=mlflow:{registry}", "--log-level", "warning", .. more]),
         cancellation);
 
