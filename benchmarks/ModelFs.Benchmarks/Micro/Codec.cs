@@ -8,15 +8,21 @@ namespace ModelFs.Benchmarks.Micro;
 [MemoryDiagnoser]
 public class Codec
 {
-    private readonly byte[] read = new byte[40];
+    private const int Requests = 64;
+
+    private readonly byte[] reads = new byte[Requests * 40];
     private readonly byte[] lookup = "model-00001-of-00004.safetensors\0"u8.ToArray();
     private readonly FuseEntry entry = new(1, default, TimeSpan.FromHours(1), TimeSpan.FromHours(1));
 
-    [Benchmark]
+    /// <summary>One takes less than a clock tells.</summary>
+    [Benchmark(OperationsPerInvoke = Requests)]
     public ulong ParseRead()
     {
-        ReadOnlySpan<byte> body = read;
-        return RequestParser.TryTake<ReadIn>(ref body, out var request) ? request.Offset + request.Size : throw new InvalidOperationException();
+        ReadOnlySpan<byte> body = reads;
+        ulong sum = 0;
+        while (RequestParser.TryTake<ReadIn>(ref body, out var request))
+            sum += request.Offset + request.Size;
+        return sum;
     }
 
     [Benchmark]
