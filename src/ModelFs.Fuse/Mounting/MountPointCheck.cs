@@ -92,7 +92,7 @@ internal static class MountPointCheck
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new FuseMountException($"{path} cannot be created: {failure.Message}", failure);
+            throw new FuseMountException($"{path} cannot be created: {Words(failure, path)}", failure);
         }
     }
 
@@ -104,7 +104,11 @@ internal static class MountPointCheck
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new FuseMountException($"{path} cannot be read: {failure.Message}", failure);
+            throw new FuseMountException($"{path} cannot be read: {Words(failure, path)}", failure);
         }
     }
+
+    /// <summary>The runtime's words without the path, which is said already.</summary>
+    private static string Words(Exception failure, string path) =>
+        failure.Message.Replace($" : '{path}'", "", StringComparison.Ordinal).Replace($" '{path}'", "", StringComparison.Ordinal);
 }

@@ -22,14 +22,15 @@ internal static class CacheClearCommand
             {
                 if (Console.IsInputRedirected || Console.IsOutputRedirected)
                     throw new ConfigurationException("clear asks first, and this is no terminal: give --yes");
-                var plan = await store.Cache.EvictAsync(request with { DryRun = true }, cancellation);
-                Console.Write($"{CacheGcCommand.Summary(plan, isDryRun: true)}. Remove them from {request.Path ?? "the whole cache"}? [y/N] ");
+                var trial = request with { DryRun = true };
+                var plan = await store.Cache.EvictAsync(trial, cancellation);
+                Console.Write($"{CacheGcCommand.Summary(plan, trial)}. Remove them from {request.Path ?? "the whole cache"}? [y/N] ");
                 if (Console.ReadLine()?.Trim().ToLowerInvariant() is not ("y" or "yes"))
                     throw new CommandException("nothing was removed");
             }
 
             var result = await store.Cache.EvictAsync(request, cancellation);
-            await Console.Out.WriteLineAsync(CacheGcCommand.Summary(result, isDryRun: false));
+            await Console.Out.WriteLineAsync(CacheGcCommand.Summary(result, request));
             return ExitCode.Ok;
         }, needsRegistry: false);
         return command;

@@ -27,7 +27,7 @@ internal static class CacheGcCommand
             var now = TimeProvider.System.GetUtcNow();
             foreach (var gone in result.Objects)
                 await Console.Out.WriteLineAsync($"{ByteSize.Format(gone.Bytes),10}  {gone.Path}  {Why(gone, now)}");
-            await Console.Out.WriteLineAsync(Summary(result, request.DryRun));
+            await Console.Out.WriteLineAsync(Summary(result, request));
             return ExitCode.Ok;
         }, needsRegistry: false);
         return command;
@@ -43,14 +43,14 @@ internal static class CacheGcCommand
         _ => "cleared",
     };
 
-    internal static string Summary(EvictionResult result, bool isDryRun)
+    internal static string Summary(EvictionResult result, EvictionRequest request)
     {
         var stay = new List<string>();
         if (result.Open > 0)
             stay.Add($"{result.Open} open");
         if (result.Pinned > 0)
             stay.Add($"{result.Pinned} pinned");
-        return $"{(isDryRun ? "would remove" : "removed")} {Count.Of(result.Objects.Count, "file")}, {ByteSize.Format(result.Objects.Sum(o => o.Bytes))}"
-            + $"{(stay.Count > 0 ? $"; {string.Join(" and ", stay)} stay{(result.Open + result.Pinned == 1 ? "s" : "")}" : "")}; {ByteSize.Format(result.LeftBytes)} left";
+        return $"{(request.DryRun ? "would remove" : "removed")} {Count.Of(result.Objects.Count, "file")}, {ByteSize.Format(result.Objects.Sum(o => o.Bytes))}"
+            + $"{(stay.Count > 0 ? $"; {string.Join(" and ", stay)} stay{(result.Open + result.Pinned == 1 ? "s" : "")}" : "")}; {ByteSize.Format(result.LeftBytes)} left {(request.Path is { } path ? $"of {path}" : "in the cache")}";
     }
 }

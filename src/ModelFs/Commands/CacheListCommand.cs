@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using ModelFs.Configuration;
 using ModelFs.Control;
+using ModelFs.Terminal;
 using ModelFs.Vfs;
 
 namespace ModelFs.Commands;
@@ -31,7 +32,7 @@ internal static class CacheListCommand
             if (parsed.GetValue(json))
                 await Console.Out.WriteLineAsync(JsonText.Of(rows, CacheJson.Default.ListCacheRow));
             else if (items.Count == 0)
-                await Console.Error.WriteLineAsync($"nothing{(paths is [var place] ? " of " + place : "")} is in the cache");
+                await Console.Error.WriteLineAsync(TerminalText.Escaped($"nothing{(paths is [var place] ? " of " + place : "")} is in the cache"));
             else
                 foreach (var row in rows)
                     await Console.Out.WriteLineAsync(Text(row, TimeProvider.System.GetUtcNow()));

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ModelFs.Cache;
 using ModelFs.Configuration;
+using ModelFs.Terminal;
 
 namespace ModelFs.Commands;
 
@@ -40,7 +41,7 @@ internal static class CacheVerifyCommand
             if (report.Fault is not null)
             {
                 wrong++;
-                await output.WriteLineAsync($"{report.Path}: {report.Fault}");
+                await output.WriteLineAsync(TerminalText.Escaped($"{report.Path}: {report.Fault}"));
             }
             else if (time.GetElapsedTime(written) >= LineEvery)
             {

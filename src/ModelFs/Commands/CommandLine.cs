@@ -5,6 +5,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using ModelFs.Configuration;
 using ModelFs.Fuse;
+using ModelFs.Terminal;
 
 namespace ModelFs.Commands;
 
@@ -43,6 +44,8 @@ internal static class CommandLine
 
     public static async Task<int> RunAsync(string[] arguments)
     {
+        if (!Console.IsOutputRedirected)
+            Console.SetOut(new TerminalWriter(Console.Out));
         var parsed = Build().Parse(arguments);
         // --help helps whatever else is wrong.
         if (parsed.Action is not (HelpAction or ExampleHelp) && Complaint.About(parsed) is { } complaint)
@@ -84,7 +87,7 @@ internal static class CommandLine
 
     private static int Fail(int code, string message)
     {
-        Console.Error.WriteLine("modelfs: " + message.ReplaceLineEndings(" "));
+        Console.Error.WriteLine("modelfs: " + TerminalText.Escaped(message.ReplaceLineEndings(" ")));
         return code;
     }
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using ModelFs.Configuration;
 using ModelFs.Control;
 using ModelFs.Prefetching;
+using ModelFs.Terminal;
 
 namespace ModelFs.Commands;
 
@@ -50,7 +51,7 @@ internal static class PrefetchCommand
             {
                 summary = Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") is null or "" or "dumb"
                     ? await new PrefetchLines(Console.Error, TimeProvider.System).WriteAsync(reports)
-                    : await new PrefetchScreen(Console.Error, TerminalSize, TimeProvider.System).DrawAsync(reports);
+                    : await DrawAsync(reports);
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {
@@ -65,6 +66,12 @@ internal static class PrefetchCommand
     /// <summary>Asked for each picture: a window is resized. One that says nothing of its size is taken for a plain terminal.</summary>
     private static (int Width, int Height) TerminalSize() =>
         (Console.WindowWidth is > 0 and var width ? width : 80, Console.WindowHeight is > 0 and var height ? height : 24);
+
+    private static async Task<PrefetchSummary> DrawAsync(IAsyncEnumerable<PrefetchReport> reports)
+    {
+        using var keyboard = new SilentKeyboard();
+        return await new PrefetchScreen(Console.Error, TerminalSize, TimeProvider.System).DrawAsync(reports);
+    }
 
     private static async Task<int> EndAsync(PrefetchSummary summary, PrefetchOptions options, bool json)
     {
@@ -95,7 +102,7 @@ internal static class PrefetchCommand
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException($"--from: {from} cannot be read: {e.Message}");
+            throw new ConfigurationException($"--from: {from} cannot be read: {IoReason.Of(e, from!)}");
         }
     }
 

@@ -29,7 +29,7 @@ internal static class YamlLayer
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigurationException($"{givenBy}: {file} cannot be read: {(e is FileNotFoundException or DirectoryNotFoundException ? "there is no such file" : e.Message)}");
+            throw new ConfigurationException($"{givenBy}: {file} cannot be read: {IoReason.Of(e, file)}");
         }
 
         foreach (var (key, value) in root.Children)

@@ -61,7 +61,7 @@ internal sealed class LocalStore : IStore
         }
         catch (Exception e) when (e is not CacheInUseException and (IOException or UnauthorizedAccessException))
         {
-            throw new CommandException($"the cache cannot be opened in {options.Cache}: {e.Message}; --cache DIR takes another");
+            throw new CommandException($"the cache cannot be opened in {options.Cache}: {IoReason.Of(e, options.Cache)}; --cache DIR takes another");
         }
 
         return new LocalStore(options, cache, registries, logs);

@@ -33,7 +33,7 @@ internal static class CacheChecks
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return Finding.Fail("cache", $"{existing} cannot be written: {e.Message}", "make it this user's, or give another with --cache DIR");
+            return Finding.Fail("cache", $"{existing} cannot be written: {IoReason.Of(e, probe)}", "make it this user's, or give another with --cache DIR");
         }
 
         if (existing != directory)

@@ -40,7 +40,7 @@ internal static class MountChecks
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return Finding.Fail("mount point", $"{mountPoint} cannot be read: {e.Message}", "mount where this user may");
+            return Finding.Fail("mount point", $"{mountPoint} cannot be read: {IoReason.Of(e, mountPoint)}", "mount where this user may");
         }
     }
 }

@@ -60,7 +60,7 @@ internal static class DetachedProcess
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandException($"the log {logFile} cannot be written: {e.Message.TrimEnd('.')}; it lies in the cache unless --log-file FILE says where");
+            throw new CommandException($"the log {logFile} cannot be written: {IoReason.Of(e, logFile)}; it lies in the cache unless --log-file FILE says where");
         }
     }
 

@@ -28,6 +28,7 @@ internal static class Logging
             // The host reports a failed start with a stack trace; the program says it in one line itself.
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal)
+            .Enrich.With<EscapedProperties>()
             .WriteTo.Sink(new BackgroundSink(output.CreateLogger()));
         return new SerilogLoggerFactory(configuration.CreateLogger(), dispose: true);
     }

@@ -47,7 +47,9 @@ internal sealed class Prefetch(ModelTree tree, Inventory inventory, PrefetchOpti
     }
 
     /// <summary>A place that cannot be fetched from, which counts as a file that failed.</summary>
-    public void AddFailure(string path, string reason) => unlistable[path] = reason;
+    /// <param name="reason">It may begin with the path, which is not said twice.</param>
+    public void AddFailure(string path, string reason) =>
+        unlistable[path] = reason.StartsWith(path + ": ", StringComparison.Ordinal) ? reason[(path.Length + 2)..] : reason;
 
     /// <exception cref="CommandException">The files do not fit into the cache; nothing was fetched.</exception>
     public async IAsyncEnumerable<PrefetchReport> RunAsync()

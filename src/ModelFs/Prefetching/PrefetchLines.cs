@@ -1,5 +1,6 @@
 using ModelFs.Configuration;
 using ModelFs.Control;
+using ModelFs.Terminal;
 
 namespace ModelFs.Prefetching;
 
@@ -24,7 +25,7 @@ internal sealed class PrefetchLines(TextWriter output, TimeProvider time)
             foreach (var (file, error) in report.Finished)
             {
                 if (error is not null || report.TotalFiles <= MostFiles)
-                    await output.WriteLineAsync($"{file}: {error ?? "complete"}");
+                    await output.WriteLineAsync(TerminalText.Escaped($"{file}: {error ?? "complete"}"));
             }
 
             if (time.GetElapsedTime(written) >= LineEvery && report.Files < report.TotalFiles)

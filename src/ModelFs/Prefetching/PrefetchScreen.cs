@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using ModelFs.Configuration;
 using ModelFs.Control;
+using ModelFs.Terminal;
 
 namespace ModelFs.Prefetching;
 
@@ -26,7 +27,7 @@ internal sealed class PrefetchScreen(TextWriter terminal, Func<(int Width, int H
             {
                 tally.Add(report);
                 rate.Add(report.Bytes);
-                await DrawAsync([.. report.Finished.Where(f => f.Error is not null).Select(f => $"{f.File}: {f.Error}")], report);
+                await DrawAsync([.. report.Finished.Where(f => f.Error is not null).Select(f => TerminalText.Escaped($"{f.File}: {f.Error}"))], report);
             }
         }
         finally
@@ -45,11 +46,11 @@ internal sealed class PrefetchScreen(TextWriter terminal, Func<(int Width, int H
         // One for all files, one that says how many more there are, and one for the cursor.
         var most = Math.Max(1, height - 3);
         foreach (var file in report.Running.Take(most))
-            lines.Add(Cut(FileLine(file, width - 1), width - 1));
+            lines.Add(TerminalText.Head(FileLine(file, width - 1), width - 1));
         if (report.Running.Count > most)
-            lines.Add(Cut($"and {report.Running.Count - most} more", width - 1));
+            lines.Add(TerminalText.Head($"and {report.Running.Count - most} more", width - 1));
         var all = PrefetchLines.Line(report, rate);
-        lines.Add(Cut($"{Bar(report.Bytes, report.TotalBytes, width - 2 - all.Length)}{all}", width - 1));
+        lines.Add(TerminalText.Head($"{Bar(report.Bytes, report.TotalBytes, width - 2 - all.Length)}{all}", width - 1));
         return lines;
     }
 
@@ -70,7 +71,7 @@ internal sealed class PrefetchScreen(TextWriter terminal, Func<(int Width, int H
     /// <summary>Up to the first line that was drawn, and empty from there. A terminal that has become narrower has broken the lines.</summary>
     private string Erase(int width)
     {
-        var rows = drawn.Sum(line => Math.Max(1, (line.Length + width - 1) / width));
+        var rows = drawn.Sum(line => Math.Max(1, (TerminalText.Width(line) + width - 1) / width));
         drawn = [];
         return rows == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"\e[{rows}F\e[J");
     }
@@ -80,10 +81,13 @@ internal sealed class PrefetchScreen(TextWriter terminal, Func<(int Width, int H
         var total = Math.Max(file.TotalBytes, file.Bytes);
         var figures = $"{ByteSize.Format(file.Bytes),8} of {ByteSize.Format(total),8}";
         var room = width - figures.Length - 1;
-        var bar = Bar(file.Bytes, total, room - 1 - Math.Max(ShortestName, Math.Min(file.File.Length, room / 2)));
+        var name = TerminalText.Escaped(file.File);
+        var columns = TerminalText.Width(name);
+        var bar = Bar(file.Bytes, total, room - 1 - Math.Max(ShortestName, Math.Min(columns, room / 2)));
         room -= bar.Length;
-        var name = file.File.Length <= room ? file.File : room > 1 ? "…" + file.File[^(room - 1)..] : "";
-        return $"{name.PadRight(Math.Max(0, room))} {bar}{figures}";
+        if (columns > room)
+            name = room > 1 ? "…" + TerminalText.Tail(name, room - 1) : "";
+        return $"{name}{new string(' ', Math.Max(0, room - TerminalText.Width(name)))} {bar}{figures}";
     }
 
     /// <returns>With a blank after it; nothing where there is no room for a bar that says something.</returns>
@@ -95,6 +99,4 @@ internal sealed class PrefetchScreen(TextWriter terminal, Func<(int Width, int H
         var done = total <= 0 ? 0 : (int)Math.Min(width, (double)bytes / total * width);
         return $"{new string('━', done)}{new string('─', width - done)} ";
     }
-
-    private static string Cut(string line, int width) => line.Length <= width ? line : line[..Math.Max(0, width)];
 }

@@ -77,7 +77,7 @@ internal sealed class WarmPaths(LocalStore store, IReadOnlyList<string> paths, T
             store.Warm[path] = new WarmReport(path, WarmState.Fetching, target, store.Warm[path].Error);
             string? failure = null;
             await foreach (var report in store.PrefetchAsync(new PrefetchRequest([target], Gently), stop))
-                failure ??= report.Finished.Where(f => f.Error is not null).Select(f => $"{f.File}: {f.Error}").FirstOrDefault();
+                failure ??= report.Finished.Where(f => f.Error is not null).Select(f => f.File == target ? f.Error : $"{f.File}: {f.Error}").FirstOrDefault();
             if (failure is not null)
                 throw new CommandException(failure);
             Log.WarmComplete(log, path, target);

@@ -93,6 +93,40 @@ public sealed class PrefetchTests : OriginTests
     }
 
     [Fact]
+    public async Task What_is_typed_under_the_bars_is_not_shown_and_the_terminal_is_as_it_was()
+    {
+        DebianPackages.Require("bsdutils");
+        var log = scratch["log"];
+        scratch.Write("typist.sh", $"until grep -q 'weights.bin .*of' {log}; do sleep 0.05; done; echo nobody wants this");
+        // What is typed has arrived when somebody reads it. A job in the background ignores SIGINT.
+        scratch.Write("seat.sh", $"""
+            stty cols 100 rows 12
+            stty -g > {scratch["before"]}
+            TERM=xterm '{ModelFsProcess.Executable}' prefetch {Weights} --limit-rate {Slowly} --cache '{scratch["cache"]}' --registry '{origin.Registry}' &
+            read -r typed
+            kill -TERM $!
+            wait $!
+            stty -g > {scratch["after"]}
+            echo "read: $typed" | tr a-z A-Z
+            """);
+        await Shell.RunAsync($"sh {scratch["typist.sh"]} | script -qefc 'sh {scratch["seat.sh"]}' {log}");
+        var screen = await File.ReadAllTextAsync(log);
+        Assert.Contains("READ: NOBODY WANTS THIS", screen, StringComparison.Ordinal);
+        Assert.DoesNotContain("nobody wants this", screen, StringComparison.Ordinal);
+        Assert.Equal(await File.ReadAllTextAsync(scratch["before"]), await File.ReadAllTextAsync(scratch["after"]));
+    }
+
+    [Fact]
+    public async Task Where_a_file_is_missing_its_path_is_said_once()
+    {
+        foreach (string[] arguments in new string[][] { ["prefetch", "--from", scratch["none"]], ["ls", "--config", scratch["none"]] })
+        {
+            var result = await RunAsync(arguments);
+            Assert.Equal((2, $"modelfs: {arguments[1]}: {scratch["none"]} cannot be read: there is no such file\n"), (result.ExitCode, result.Errors));
+        }
+    }
+
+    [Fact]
     public async Task What_lies_in_a_cache_is_counted_before_its_status_is_told()
     {
         var store = FixtureFileStore.Create(scratch["mlruns"]);

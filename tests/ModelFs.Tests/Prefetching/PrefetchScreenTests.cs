@@ -1,5 +1,6 @@
 using ModelFs.Control;
 using ModelFs.Prefetching;
+using ModelFs.Terminal;
 
 namespace ModelFs.Tests.Prefetching;
 
@@ -20,17 +21,45 @@ public sealed class PrefetchScreenTests
     }
 
     [Theory]
-    [InlineData(200)]
-    [InlineData(80)]
-    [InlineData(40)]
-    [InlineData(20)]
-    [InlineData(1)]
-    public void No_line_is_as_wide_as_the_terminal(int width)
+    [InlineData(200, 'x')]
+    [InlineData(80, 'x')]
+    [InlineData(40, 'x')]
+    [InlineData(20, 'x')]
+    [InlineData(1, 'x')]
+    [InlineData(80, '模')]
+    [InlineData(41, '模')]
+    [InlineData(20, '模')]
+    [InlineData(80, '\u009B')]
+    public void No_line_is_as_wide_as_the_terminal(int width, char letter)
     {
-        var lines = Screen().Lines(Report(new FileProgress("MLFLOW/" + new string('x', 300) + "/end.bin", 1, 2), new FileProgress("a", 0, 0)), width, 24);
-        Assert.All(lines, line => Assert.True(line.Length < width, line));
+        var lines = Screen().Lines(Report(new FileProgress("MLFLOW/" + new string(letter, 300) + "/end.bin", 1, 2), new FileProgress("a", 0, 0)), width, 24);
+        Assert.All(lines, line => Assert.True(TerminalText.Width(line) < width, line));
         if (width >= 40)
             Assert.Contains("/end.bin ", lines[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Names_of_wide_characters_leave_the_bars_in_one_column()
+    {
+        var lines = Screen().Lines(Report(new FileProgress("MLFLOW/模型/1/weights.bin", 30 << 20, 40 << 20), new FileProgress("MLFLOW/bert/1/weights.bin", 30 << 20, 40 << 20)), 70, 24);
+        Assert.Single(lines.Take(2).Select(line => TerminalText.Width(line[..line.IndexOf('━', StringComparison.Ordinal)])).Distinct());
+    }
+
+    [Fact]
+    public async Task What_a_terminal_would_obey_in_a_name_or_a_reason_is_shown()
+    {
+        async IAsyncEnumerable<PrefetchReport> Reports()
+        {
+            yield return Report(new FileProgress("a\u009B2J", 0, 10)) with { Finished = [new("b\u009B2J", "no\u009B2J")] };
+            await Task.CompletedTask;
+        }
+
+        await Screen().DrawAsync(Reports());
+        var log = new StringWriter();
+        await new PrefetchLines(log, time).WriteAsync(Reports());
+        Assert.DoesNotContain('\u009B', terminal.ToString() + log);
+        Assert.Contains(@"b\u009B2J: no\u009B2J", log.ToString(), StringComparison.Ordinal);
+        Assert.Contains(@"a\u009B2J ", terminal.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
