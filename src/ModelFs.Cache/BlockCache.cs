@@ -18,6 +18,7 @@ public sealed class BlockCache : IAsyncDisposable
     private readonly Dictionary<ObjectKey, TaskCompletionSource> reserved = [];
     private readonly CacheResources resources;
     private readonly DirectoryLock directoryLock;
+    private readonly SlowScrub slowScrub;
     private readonly Upkeep upkeep;
     private readonly StallWatch stallWatch;
     private Task givenBack = Task.CompletedTask;
@@ -35,7 +36,8 @@ public sealed class BlockCache : IAsyncDisposable
         Metadata = new MetadataStore(MetadataDirectory, resources.Space.AddMetadataBytes, resources.Log);
         Ordinals = OrdinalTable.Open(Path.Combine(indexDirectory, "ordinals"), resources.Log);
         resources.Space.Refresh();
-        upkeep = new Upkeep(this, resources, directoryLock);
+        slowScrub = new SlowScrub(this);
+        upkeep = new Upkeep(this, resources, directoryLock, slowScrub);
         stallWatch = new StallWatch(resources);
         Inventory = new Inventory(this);
         resources.Metrics.Observe(() => Status, () => resources.Fetches);
@@ -68,7 +70,11 @@ public sealed class BlockCache : IAsyncDisposable
                 resources.Metrics.OriginBytes,
                 resources.Metrics.ServedBytes,
                 resources.Metrics.Evictions,
-                resources.Health.Fault);
+                resources.Health.Fault)
+            {
+                UnverifiedObjects = slowScrub.LeftObjects,
+                UnverifiedBytes = slowScrub.LeftBytes,
+            };
         }
     }
 
@@ -329,7 +335,7 @@ public sealed class BlockCache : IAsyncDisposable
             // Closed first: what the last writers and the last round complete is sealed after the next start.
             resources.Sealers.Dispose();
             resources.Sealers.Drain();
-            isQuiet = resources.Writers.Close(StopLimit) & upkeep.Stop(StopLimit) & resources.Sealers.Close(StopLimit);
+            isQuiet = resources.Writers.Close(StopLimit) & upkeep.Stop(StopLimit) & slowScrub.Stop(StopLimit) & resources.Sealers.Close(StopLimit);
             indexClosed = resources.Index.DisposeAsync().AsTask();
             isQuiet &= indexClosed.Wait(StopLimit);
         }
@@ -348,6 +354,7 @@ public sealed class BlockCache : IAsyncDisposable
         try
         {
             upkeep.Dispose();
+            slowScrub.Close();
             Inventory.Close();
             resources.Dispose();
             Metadata.Dispose();
@@ -355,7 +362,7 @@ public sealed class BlockCache : IAsyncDisposable
             foreach (var item in Loaded())
                 item.Close();
             indexClosed.Wait();
-            resources.Epoch.End();
+            resources.Epoch.End(slowScrub.IsLeft);
         }
         finally
         {

@@ -67,6 +67,15 @@ internal static partial class Log
     [LoggerMessage(22, LogLevel.Error, "There is no index, and none could be begun: {Reason}. What is not complete when this daemon ends is fetched again.")]
     public static partial void IndexUnusable(ILogger log, string reason);
 
+    [LoggerMessage(23, LogLevel.Information, "The last daemon here did not end cleanly, or was killed before that: {Count} complete files, {Bytes} bytes, are read again in the background.")]
+    public static partial void VerifyingAll(ILogger log, int count, long bytes);
+
+    [LoggerMessage(24, LogLevel.Information, "{Count} complete files were looked at in the background; {Damaged} of them were damaged.")]
+    public static partial void VerifiedAll(ILogger log, int count, int damaged);
+
+    [LoggerMessage(25, LogLevel.Warning, "{Name}: {Fault}; what is wrong is fetched again by its next reader.")]
+    public static partial void FoundDamaged(ILogger log, string name, string fault);
+
     [LoggerMessage(17, LogLevel.Error, "The cache met what it did not expect while {Doing}.")]
     public static partial void Unexpected(ILogger log, Exception exception, string doing);
 }

@@ -48,6 +48,7 @@ internal sealed class Metrics : IDisposable
         meter.CreateObservableGauge("modelfs.cache.objects", () => status().Objects, "{object}", "Files of which something is here");
         meter.CreateObservableGauge("modelfs.cache.objects.sealed", () => status().SealedObjects, "{object}", "Files that are complete");
         meter.CreateObservableGauge("modelfs.cache.objects.open", () => status().OpenObjects, "{object}", "Files that somebody has open");
+        meter.CreateObservableGauge("modelfs.cache.unverified.bytes", () => status().UnverifiedBytes, "By", "Of complete files that a kill may have hurt, still to be read again in the background");
         meter.CreateObservableGauge("modelfs.cache.fetches", fetches, "{fetch}", "Requests to sources under way");
         meter.CreateObservableGauge("modelfs.cache.fault", () => status().Fault is null ? 0 : 1, null, "1 while nothing is stored: the disk refuses, or nothing may go");
     }

@@ -26,6 +26,7 @@ internal sealed class Upkeep : IDisposable
     private readonly CacheResources resources;
     private readonly BlockCache cache;
     private readonly DirectoryLock owner;
+    private readonly SlowScrub slowScrub;
     private readonly AutoResetEvent wake = new(false);
     private readonly ITimer timer;
     private readonly Thread thread;
@@ -36,9 +37,9 @@ internal sealed class Upkeep : IDisposable
     private long lastBeat;
     private long lastTotals;
 
-    public Upkeep(BlockCache cache, CacheResources resources, DirectoryLock owner)
+    public Upkeep(BlockCache cache, CacheResources resources, DirectoryLock owner, SlowScrub slowScrub)
     {
-        (this.cache, this.resources, this.owner) = (cache, resources, owner);
+        (this.cache, this.resources, this.owner, this.slowScrub) = (cache, resources, owner, slowScrub);
         lastCheckpoint = lastBeat = lastTotals = resources.Time.GetTimestamp();
         timer = resources.Time.CreateTimer(_ => wake.Set(), null, Tick, Tick);
         thread = new Thread(Loop) { IsBackground = true, Name = "modelfs-upkeep" };
@@ -68,6 +69,8 @@ internal sealed class Upkeep : IDisposable
     private void Loop()
     {
         Try("surveying", TakeSurvey);
+        if (isSurveyed)
+            Try("verifying", slowScrub.Begin);
         surveyed.SetResult();
         while (!stopping)
         {
@@ -112,6 +115,7 @@ internal sealed class Upkeep : IDisposable
         lastBeat = resources.Time.GetTimestamp();
         if (owner.Beat(resources.Time) is not { } other)
             return;
+        slowScrub.Cancel();
         resources.Health.FailedForGood("the cache directory belongs to somebody else now");
         Log.OwnershipLost(resources.Log, resources.Options.Directory, other.ReplaceLineEndings(" "));
     }

@@ -123,7 +123,7 @@ public sealed class ColdReadTests
         await HandleReads.UntilAsync(() => ResidentBytes(test.ObjectPath("served"), content.Length) <= 16 << 20, "the pages are dropped");
     }
 
-    private static long ResidentBytes(string path, int length)
+    internal static long ResidentBytes(string path, int length)
     {
         using var file = File.OpenHandle(path);
         nint address = mmap(0, length, 1 /* PROT_READ */, 1 /* MAP_SHARED */, (int)file.DangerousGetHandle(), 0);

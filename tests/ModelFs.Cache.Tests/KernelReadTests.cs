@@ -36,7 +36,7 @@ public sealed class KernelReadTests
         using (var handle = test.Open("a", content, new TestSource([])))
             await ExpectForKernelAsync(handle, content);
 
-        await CrashAsync(test);
+        await test.CrashAsync();
         Assert.False(await test.Cache.CanPassThroughAsync(TestContent.KeyOf("a")));
         using (var handle = test.Open("a", content, new TestSource([])))
         {
@@ -58,7 +58,7 @@ public sealed class KernelReadTests
         byte[] content = TestContent.Make("a", Size);
         await using var test = await TestCache.OpenAsync();
         await test.FillAsync("a", content);
-        await CrashAsync(test, () => FlipBit(test.ObjectPath("a"), 3 * Block));
+        await test.CrashAsync(() => FlipBit(test.ObjectPath("a"), 3 * Block));
         using var handle = test.Open("a", content, new TestSource(content));
         await handle.Ready.WaitAsync(TestCache.Patience);
         Assert.Null(await handle.OpenForKernelAsync());
@@ -181,15 +181,6 @@ public sealed class KernelReadTests
         Assert.Equal(bytes.Length, RandomAccess.Read(file, bytes, 0));
         Assert.True(bytes.AsSpan().SequenceEqual(content));
         Assert.Throws<UnauthorizedAccessException>(() => RandomAccess.Write(file, bytes, 0));
-    }
-
-    /// <summary>What a crash leaves: everything but the word that it was none.</summary>
-    private static async Task CrashAsync(TestCache test, Action? meanwhile = null)
-    {
-        await test.CloseAsync();
-        File.Delete(Path.Combine(test.Root, "epoch"));
-        meanwhile?.Invoke();
-        await test.ReopenAsync();
     }
 
     private static void FlipBit(string path, long offset)

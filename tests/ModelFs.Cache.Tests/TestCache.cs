@@ -17,11 +17,14 @@ public sealed class TestCache : IAsyncDisposable, ILoggerFactory, ILogger
 
     public string Root { get; }
 
-    public CacheOptions Options => new() { Directory = Root, MaxBytes = MaxBytes, MinFreeBytes = 0, Limits = Limits };
+    public CacheOptions Options => new() { Directory = Root, MaxBytes = MaxBytes, MinFreeBytes = 0, Limits = Limits, ScrubBytesPerSecond = ScrubBytesPerSecond };
 
     public long MaxBytes { get; set; } = 1L << 30;
 
     public Dictionary<string, OwnerLimits> Limits { get; } = [];
+
+    /// <summary>So slow that nothing is verified but what a test opens, or asks for.</summary>
+    public long ScrubBytesPerSecond { get; set; } = 1024;
 
     public ShiftedTime Time { get; } = new();
 
@@ -71,6 +74,15 @@ public sealed class TestCache : IAsyncDisposable, ILoggerFactory, ILogger
         using var handle = Cache.Open(descriptor, new TestSource(content));
         Assert.Equal(new CacheRead(content.Length, 0), await handle.CompleteAsync(CancellationToken.None).AsTask().WaitAsync(Patience));
         Assert.True(handle.State.Sealed);
+    }
+
+    /// <summary>Opens what a crash leaves: everything but the word that it was none.</summary>
+    public async Task CrashAsync(Action? meanwhile = null)
+    {
+        await CloseAsync();
+        File.Delete(Path.Combine(Root, "epoch"));
+        meanwhile?.Invoke();
+        await ReopenAsync();
     }
 
     public async ValueTask DisposeAsync()

@@ -111,6 +111,16 @@ internal sealed class BlockMap
         }
     }
 
+    /// <summary>What was here when the object was loaded has been verified.</summary>
+    public void Trust()
+    {
+        for (int i = 0; i < states.Length; i++)
+        {
+            if (states[i] is BlockState.Present)
+                states[i] = BlockState.Verified;
+        }
+    }
+
     public ulong[] Checksums() => checksums.AsSpan(0, Count).ToArray();
 
     /// <summary>Grows with what is there, not with the size that a registry claims.</summary>

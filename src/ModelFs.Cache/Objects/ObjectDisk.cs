@@ -120,6 +120,20 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         }
     }
 
+    /// <summary>What somebody has compared with its checksums while the file was like this counts as verified. False when it was touched since.</summary>
+    public bool Trust(FileStamp compared)
+    {
+        lock (writing)
+        {
+            DistrustIfTouched();
+            if (writes > 0 || stamp?.SameContent(compared) != true)
+                return false;
+            lock (gate)
+                map.Trust();
+            return true;
+        }
+    }
+
     /// <summary>Opens the file once more, for reading only. Null when it is not there any more, or is not the one that was last looked at.</summary>
     public SafeFileHandle? OpenAgain()
     {

@@ -44,6 +44,8 @@ internal static class StatusCommand
             + $"{Count.Of(cache.Objects, "object")}, {cache.SealedObjects} complete, {cache.OpenObjects} open, {cache.Evictions} evicted");
         if (cache.Fault is { } fault)
             lines.Add($"fault       {fault}");
+        if (cache.UnverifiedObjects > 0)
+            lines.Add($"verifying   {Count.Of(cache.UnverifiedObjects, "complete object")}, {ByteSize.Format(cache.UnverifiedBytes)}, are read again after a kill");
         lines.Add($"bytes       {ByteSize.Format(cache.OriginBytes)} from origin, {ByteSize.Format(cache.ServedBytes)} served");
         return string.Join('\n', lines);
     }
