@@ -67,10 +67,10 @@ internal static partial class Log
     [LoggerMessage(22, LogLevel.Error, "There is no index, and none could be begun: {Reason}. What is not complete when this daemon ends is fetched again.")]
     public static partial void IndexUnusable(ILogger log, string reason);
 
-    [LoggerMessage(23, LogLevel.Information, "The last daemon here did not end cleanly, or was killed before that: {Count} complete files, {Bytes} bytes, are read again in the background.")]
+    [LoggerMessage(23, LogLevel.Information, "A daemon was killed here: {Count} complete files, {Bytes} bytes, are read again in the background.")]
     public static partial void VerifyingAll(ILogger log, int count, long bytes);
 
-    [LoggerMessage(24, LogLevel.Information, "{Count} complete files were looked at in the background; {Damaged} of them were damaged.")]
+    [LoggerMessage(24, LogLevel.Information, "What a killed daemon left complete has been read again: {Count} files, {Damaged} of them damaged.")]
     public static partial void VerifiedAll(ILogger log, int count, int damaged);
 
     [LoggerMessage(25, LogLevel.Warning, "{Name}: {Fault}; what is wrong is fetched again by its next reader.")]

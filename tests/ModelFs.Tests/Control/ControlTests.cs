@@ -58,6 +58,16 @@ public sealed class ControlTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Status_says_what_is_still_to_be_verified_after_a_kill()
+    {
+        await using var daemon = await StartAsync(new ScriptedStore());
+        var status = await daemon.GetStatusAsync(CancellationToken.None);
+        Assert.DoesNotContain("verifying", StatusCommand.Text(status), StringComparison.Ordinal);
+        status = status with { Cache = status.Cache with { UnverifiedObjects = 2, UnverifiedBytes = 3L << 30 } };
+        Assert.Contains("verifying   2 complete objects, 3.00 GiB, are read again after a kill\n", StatusCommand.Text(status), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_path_arrives_as_it_was_written()
     {
         var store = new ScriptedStore { Entries = { new EntryReport("M", EntryKind.Directory, null, null, null) } };

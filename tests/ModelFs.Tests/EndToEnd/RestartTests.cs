@@ -23,17 +23,29 @@ public sealed class RestartTests : OriginTests
             await mount.KillAsync();
         }
 
-        // After a crash it is complete, and verified before the kernel gets it.
+        // After a crash it is verified before the kernel gets it, though nobody opens it.
         await using (var mount = await MountAsync())
         {
-            Assert.Equal("sealed", (await Shell.RunAsync(Mode)).Output);
+            await VerifiedAsync(mount, damaged: 0);
+            Assert.Equal("passthrough", (await Shell.RunAsync(Mode)).Output);
+            await ReadsRightAsync(mount);
+            await mount.KillAsync();
+        }
+
+        // After this one a byte of it has changed.
+        var stored = new DirectoryInfo(scratch["cache", "objects"]).EnumerateFiles("*", SearchOption.AllDirectories).Single(file => file.Length == Origin.WeightsSize);
+        ChangeByte(stored);
+        await using (var mount = await MountAsync())
+        {
+            await VerifiedAsync(mount, damaged: 1);
+            Assert.Single(mount.Log.Split('\n'), l => l.Contains(Weights, StringComparison.Ordinal) && l.Contains("1 block was damaged", StringComparison.Ordinal));
+            Assert.Equal("lazy", (await Shell.RunAsync(Mode)).Output);
             await ReadsRightAsync(mount);
             await Shell.UntilAsync(Mode, Is("passthrough"));
             Assert.Equal(0, await mount.TerminateAsync());
         }
 
-        // Somebody touches it.
-        var stored = new DirectoryInfo(scratch["cache", "objects"]).EnumerateFiles("*", SearchOption.AllDirectories).Single(file => file.Length == Origin.WeightsSize);
+        // After a clean stop nothing is read again but what somebody touched, by who opens it.
         stored.LastWriteTimeUtc = DateTime.UnixEpoch;
         await using (var mount = await MountAsync())
         {
@@ -43,15 +55,7 @@ public sealed class RestartTests : OriginTests
             Assert.Equal(0, await mount.TerminateAsync());
         }
 
-        // Somebody changes a byte of it.
-        using (var file = stored.Open(FileMode.Open, FileAccess.ReadWrite))
-        {
-            file.Position = Origin.WeightsSize / 2;
-            var value = file.ReadByte();
-            file.Position--;
-            file.WriteByte((byte)~value);
-        }
-
+        ChangeByte(stored);
         await using (var mount = await MountAsync())
         {
             Assert.Equal("sealed", (await Shell.RunAsync(Mode)).Output);
@@ -64,6 +68,26 @@ public sealed class RestartTests : OriginTests
     private static Func<ShellResult, bool> Is(string mode) => result => result.Output == mode;
 
     private Task<ModelFsProcess> MountAsync() => ModelFsProcess.MountAsync(scratch, ["--registry", origin.Registry]);
+
+    private static void ChangeByte(FileInfo stored)
+    {
+        using var file = stored.Open(FileMode.Open, FileAccess.ReadWrite);
+        file.Position = Origin.WeightsSize / 2;
+        var value = file.ReadByte();
+        file.Position--;
+        file.WriteByte((byte)~value);
+    }
+
+    /// <summary>Waits until what lies in the cache has been read in the background.</summary>
+    private async Task VerifiedAsync(ModelFsProcess mount, int damaged)
+    {
+        await ModelFsProcess.WaitForAsync(
+            () => mount.Log.Contains($"has been read again: 1 files, {damaged} of them damaged", StringComparison.Ordinal), "the file in the cache to be verified");
+        var status = await ModelFsProcess.RunAsync(["status", "--json"], new Dictionary<string, string> { ["MODELFS_CACHE"] = scratch["cache"] });
+        using var document = System.Text.Json.JsonDocument.Parse(status.OutputText);
+        var cache = document.RootElement.GetProperty("cache");
+        Assert.Equal((0, 0), (cache.GetProperty("unverifiedObjects").GetInt64(), cache.GetProperty("unverifiedBytes").GetInt64()));
+    }
 
     private async Task ReadsRightAsync(ModelFsProcess mount)
     {

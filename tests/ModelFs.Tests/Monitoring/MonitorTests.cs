@@ -34,6 +34,7 @@ public sealed partial class MonitorTests : OriginTests, IDisposable
         Assert.True(text.Value("modelfs_cache_used_bytes") >= size);
         Assert.Equal(100.0 * (1L << 30), text.Value("modelfs_cache_limit_bytes"));
         Assert.Equal((1.0, 0.0), (text.Value("modelfs_registry_up", ("registry", "MLFLOW")), text.Value("modelfs_cache_fault")));
+        Assert.Equal(0, text.Value("modelfs_cache_unverified_bytes"));
         Assert.True(text.Value("modelfs_registry_age_seconds", ("registry", "MLFLOW")) >= 0);
         Assert.True(text.Value("process_resident_memory_bytes") > 1 << 20);
         Assert.Equal(1, text.Value("modelfs_build_info"));
