@@ -54,20 +54,13 @@ public sealed class CrashTests
         await using var test = await TestCache.OpenAsync();
         byte[] content = TestContent.Make("a", 20 * CacheOptions.BlockSize);
         await test.FillAsync("a", content);
-        await test.CloseAsync();
-        string former = test.Root + ".former";
-        Directory.Move(test.IndexDirectory, former);
-        await test.ReopenAsync();
-        await test.Cache.Inventory.EvictAsync(new EvictionRequest(All: true), CancellationToken.None);
-        using (var handle = test.Open("a", content, new TestSource(content)))
+        await BeforeTheIndexHearsOfItAsync(test, async () =>
         {
+            await test.Cache.Inventory.EvictAsync(new EvictionRequest(All: true), CancellationToken.None);
+            using var handle = test.Open("a", content, new TestSource(content));
             await handle.ExpectAsync(content, 7 * CacheOptions.BlockSize, 10);
             await HandleReads.UntilAsync(() => handle.State.CachedBytes > 0, "it is stored");
-        }
-
-        await test.CloseAsync();
-        Directory.Delete(test.IndexDirectory, recursive: true);
-        Directory.Move(former, test.IndexDirectory);
+        });
         if (!hasBlocks)
         {
             File.Delete(test.ObjectPath("a"));
@@ -88,14 +81,7 @@ public sealed class CrashTests
         await using var test = await TestCache.OpenAsync();
         byte[] content = TestContent.Make("a", 20 * CacheOptions.BlockSize);
         await test.FillAsync("a", content);
-        await test.CloseAsync();
-        string former = test.Root + ".former";
-        Directory.Move(test.IndexDirectory, former);
-        await test.ReopenAsync();
-        await test.Cache.Inventory.EvictAsync(new EvictionRequest(All: true), CancellationToken.None);
-        await test.CloseAsync();
-        Directory.Delete(test.IndexDirectory, recursive: true);
-        Directory.Move(former, test.IndexDirectory);
+        await BeforeTheIndexHearsOfItAsync(test, () => test.Cache.Inventory.EvictAsync(new EvictionRequest(All: true), CancellationToken.None));
         await test.ReopenAsync();
         Assert.Equal(default, await test.Cache.GetStateAsync(TestContent.KeyOf("a")));
     }
@@ -132,5 +118,18 @@ public sealed class CrashTests
             kept += (await test.Cache.GetStateAsync(TestContent.KeyOf(CrashPlan.Name(i)))).CachedBytes;
         Assert.NotEqual(0, kept);
         Assert.Equal(Enumerable.Range(0, Objects).Count(i => File.Exists(test.ObjectPath(CrashPlan.Name(i)))), test.Cache.Status.Objects);
+    }
+
+    /// <summary>Leaves a closed cache as if it had been killed after some work, and before the checkpoint that would speak of it.</summary>
+    private static async Task BeforeTheIndexHearsOfItAsync(TestCache test, Func<Task> work)
+    {
+        await test.CloseAsync();
+        string former = test.Root + ".former";
+        Directory.Move(test.IndexDirectory, former);
+        await test.ReopenAsync();
+        await work();
+        await test.CloseAsync();
+        Directory.Delete(test.IndexDirectory, recursive: true);
+        Directory.Move(former, test.IndexDirectory);
     }
 }

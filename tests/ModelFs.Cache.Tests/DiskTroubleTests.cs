@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using ModelFs.Cache.Crash;
 using ModelFs.Cache.Fetching;
+using ModelFs.Cache.Objects;
+using ModelFs.Cache.Space;
 
 namespace ModelFs.Cache.Tests;
 
@@ -276,65 +278,101 @@ public sealed class DiskTroubleTests
     [Fact]
     public async Task A_sync_that_hangs_does_not_keep_the_cache_from_closing()
     {
-        using ManualResetEventSlim syncing = new(), end = new();
-        var disk = new FaultyDisk
-        {
-            OnSync = () =>
-            {
-                syncing.Set();
-                end.Wait();
-            },
-        };
-        await using var test = new TestCache { OpenFile = disk.Open };
-        await test.ReopenAsync();
-        using var release = new Release(end);
-        byte[] content = TestContent.Make("a", 10 * Block);
-        using (var handle = test.Open("a", content, new TestSource(content)))
-        {
-            await handle.ExpectAsync(content, 3 * Block, Block);
-            await HandleReads.UntilAsync(() => syncing.IsSet, "a sync begins");
-        }
-
-        var closed = test.Cache;
-        await test.CloseAsync();
-
-        // What hangs may yet write: until it has ended, nobody else gets the directory, and then it writes no more.
-        await Assert.ThrowsAsync<CacheInUseException>(test.ReopenAsync);
-        end.Set();
-        await closed.GivenBack.WaitAsync(TestCache.Patience);
-        await test.ReopenAsync();
+        var (syncing, disk) = (new Obstruction(), new FaultyDisk());
+        disk.OnSync = syncing.Meet;
+        await CloseWhileItHangsAsync(disk, syncing, _ => { });
     }
 
     [Fact]
     public async Task A_write_that_hangs_does_not_keep_the_cache_from_closing_and_keeps_its_directory_and_its_memory()
     {
-        using ManualResetEventSlim writing = new(), end = new();
-        var disk = new FaultyDisk
-        {
-            OnWrite = () =>
-            {
-                writing.Set();
-                end.Wait();
-            },
-        };
+        var (writing, disk) = (new Obstruction(), new FaultyDisk());
+        disk.OnWrite = writing.Meet;
+        var closed = await CloseWhileItHangsAsync(disk, writing, cache => Assert.NotEqual(0, cache.Resources.Buffers.InUse));
+        Assert.Equal(0, closed.Resources.Buffers.InUse);
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_given_its_number_gets_no_blocks_until_it_can()
+    {
+        var disk = new FaultyDisk { OnSetGeneration = () => throw new IOException("No space left on device") };
         await using var test = new TestCache { OpenFile = disk.Open };
         await test.ReopenAsync();
-        using var release = new Release(end);
+        byte[] content = TestContent.Make("a", 10 * Block);
+        using (var handle = test.Open("a", content, new TestSource(content)))
+        {
+            await handle.ExpectAllAsync(content);
+            await HandleReads.UntilAsync(() => test.Cache.Status.Fault is not null, "the disk has refused");
+            Assert.Equal(0, handle.State.CachedBytes);
+            Assert.Equal(0, new FileInfo(test.ObjectPath("a")).Length);
+        }
+
+        // The number is what tells the new file from one that the index may remember.
+        disk.OnSetGeneration = null;
+        await test.ReopenAsync();
+        Assert.False(File.Exists(test.ObjectPath("a")));
+        await test.FillAsync("a", content);
+        Assert.NotNull(Generation.Read(test.ObjectPath("a")));
+    }
+
+    [Fact]
+    public async Task What_was_admitted_and_not_written_is_free_again()
+    {
+        await using var test = await TestCache.OpenAsync();
+        byte[] content = TestContent.Make("a", Block);
+        using var handle = test.Open("a", content, new TestSource(content));
+        var loaded = test.Cache.TryHold(TestContent.KeyOf("a"))!;
+        var (common, catalog) = (test.Cache.Resources, new Catalog());
+        // Nobody asks the filesystem anew meanwhile.
+        var space = new DiskSpace(test.Options, catalog, common.Accounts, common.Pins, common.Paths, common.Metrics, test.Time, test);
+        long free = space.FreeBytes;
+        Assert.True(space.TryAdmit(Block, loaded.Account));
+        space.Settle(loaded, Block, isWritten: false);
+        Assert.Equal((free, 0), (space.FreeBytes, catalog.Bytes));
+        Assert.True(space.TryAdmit(Block, loaded.Account));
+        space.Settle(loaded, Block, isWritten: true);
+        Assert.Equal((free - Block, Block), (space.FreeBytes, catalog.Bytes));
+        test.Cache.Close(loaded);
+    }
+
+    /// <summary>Closes a cache while its disk hangs. What hangs may yet write: until it has ended, nobody else gets the directory, and then it writes no more.</summary>
+    private static async Task<BlockCache> CloseWhileItHangsAsync(FaultyDisk disk, Obstruction obstruction, Action<BlockCache> check)
+    {
+        await using var test = new TestCache { OpenFile = disk.Open };
+        await test.ReopenAsync();
+        using var release = obstruction;
         byte[] content = TestContent.Make("a", 10 * Block);
         using (var handle = test.Open("a", content, new TestSource(content)))
         {
             await handle.ExpectAsync(content, 3 * Block, Block);
-            await HandleReads.UntilAsync(() => writing.IsSet, "a write begins");
+            await HandleReads.UntilAsync(() => obstruction.IsMet, "the disk hangs");
         }
 
         var closed = test.Cache;
         await test.CloseAsync();
-        Assert.NotEqual(0, closed.Resources.Buffers.InUse);
+        check(closed);
         await Assert.ThrowsAsync<CacheInUseException>(test.ReopenAsync);
-        end.Set();
+        obstruction.Dispose();
         await closed.GivenBack.WaitAsync(TestCache.Patience);
-        Assert.Equal(0, closed.Resources.Buffers.InUse);
         await test.ReopenAsync();
+        return closed;
+    }
+
+    /// <summary>Something at which a disk hangs, until it is disposed of.</summary>
+    private sealed class Obstruction : IDisposable
+    {
+        private readonly TaskCompletionSource end = new();
+        private volatile bool isMet;
+
+        public bool IsMet => isMet;
+
+        public void Meet()
+        {
+            isMet = true;
+            end.Task.Wait();
+        }
+
+        public void Dispose() => end.TrySetResult();
     }
 
     /// <summary>Lets go, however the test ends, what would keep the cache from closing.</summary>

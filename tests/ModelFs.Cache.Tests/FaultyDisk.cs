@@ -14,6 +14,9 @@ internal sealed class FaultyDisk
     /// <summary>Called before each sync; waits.</summary>
     public Action? OnSync { get; set; }
 
+    /// <summary>Called before a new file gets the number of its life; throws.</summary>
+    public Action? OnSetGeneration { get; set; }
+
     public int SyncErrno { get; set; }
 
     public IObjectFile? Open(string path, bool create) => ObjectFile.Open(path, create) is { } file ? new FaultyFile(this, file) : null;
@@ -39,6 +42,12 @@ internal sealed class FaultyDisk
         {
             disk.OnSync?.Invoke();
             return disk.SyncErrno != 0 ? disk.SyncErrno : file.Sync();
+        }
+
+        public void SetGeneration(uint generation)
+        {
+            disk.OnSetGeneration?.Invoke();
+            file.SetGeneration(generation);
         }
 
         public FileStamp Stamp() => file.Stamp();

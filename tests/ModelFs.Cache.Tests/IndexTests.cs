@@ -133,12 +133,7 @@ public sealed class IndexTests : IDisposable
         uint ordinal = test.Cache.Ordinals.GetOrAdd("name"u8);
         await test.CloseAsync();
 
-        // Whoever opens a pipe to read it waits until somebody opens it to write.
-        string manifest = Path.Combine(test.IndexDirectory, "blocks", "manifest");
-        byte[] bytes = File.ReadAllBytes(manifest);
-        File.Delete(manifest);
-        using (var mkfifo = Process.Start("mkfifo", manifest))
-            await mkfifo.WaitForExitAsync();
+        var (manifest, bytes) = HoldUp(test.IndexDirectory);
         await using var cache = await BlockCache.OpenAsync(test.Options, test, TimeProvider.System).WaitAsync(TestCache.Patience);
         Assert.Equal(ordinal, cache.Ordinals.GetOrAdd("name"u8));
         Assert.Equal(content[..10], (await cache.Metadata.GetAsync("models", "name", CancellationToken.None))!.Value.ToArray());
@@ -151,6 +146,101 @@ public sealed class IndexTests : IDisposable
         Assert.Equal(new CacheRead(1000, 0), await read.WaitAsync(TestCache.Patience));
         Assert.Equal(content[..1000], buffer);
         Assert.Empty(source.Requests);
+    }
+
+    [Fact]
+    public async Task Starts_that_are_ended_before_the_index_is_open_do_not_count_against_it()
+    {
+        var key = TestContent.KeyOf("a");
+        var record = new ObjectRecord(CacheOptions.BlockSize, 1, 1, ObjectFlags.None);
+        await using (var index = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance))
+        {
+            await index.PutAsync(key, record, [(0, 1)]);
+            Assert.True(index.Checkpoint(null, 0));
+        }
+
+        string blocks = Path.Combine(directory, "blocks");
+        for (int start = 0; start < 4; start++)
+        {
+            // The process ends while this one still waits for its manifest: what it leaves is what the next one finds.
+            string other = Directory.CreateDirectory(Path.Combine(directory, $"{start}")).FullName;
+            CopyFiles(directory, other);
+            CopyFiles(blocks, Directory.CreateDirectory(Path.Combine(other, "blocks")).FullName);
+            var (manifest, bytes) = HoldUp(other);
+            var index = BlockIndex.Open(other, 1L << 30, NullLogger.Instance);
+            Assert.Single(Directory.EnumerateFiles(other));
+            var closing = index.DisposeAsync();
+            await HandleReads.UntilAsync(() => !Directory.EnumerateFiles(other).Any(), "the start does not count");
+            Assert.False(closing.IsCompleted);
+            CopyFiles(other, directory);
+            await File.WriteAllBytesAsync(manifest, bytes);
+            await closing;
+        }
+
+        await using var again = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance);
+        Assert.Equal(record, await again.FindAsync(key));
+    }
+
+    [Fact]
+    public async Task Starts_that_were_killed_before_the_index_was_open_put_it_aside_also_when_others_between_them_were_ended()
+    {
+        await using var logs = new TestCache();
+        var key = TestContent.KeyOf("a");
+        var record = new ObjectRecord(CacheOptions.BlockSize, 1, 1, ObjectFlags.None);
+        await using (var index = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance))
+        {
+            await index.PutAsync(key, record, [(0, 1)]);
+            Assert.True(index.Checkpoint(null, 0));
+        }
+
+        StartCount.Begin(directory);
+        StartCount.Begin(directory).Stopped();
+        Assert.Equal(1, StartCount.Begin(directory).Failed);
+        await using var again = BlockIndex.Open(directory, 1L << 30, logs);
+        Assert.Null(await again.FindAsync(key));
+        Assert.Contains("2 starts with it failed", Assert.Single(logs.Lines));
+    }
+
+    [Fact]
+    public async Task An_index_that_is_closed_does_not_say_that_it_knows_nothing()
+    {
+        var key = TestContent.KeyOf("a");
+        await using (var first = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance))
+        {
+            await first.PutAsync(key, new ObjectRecord(CacheOptions.BlockSize, 1, 1, ObjectFlags.None), [(0, 1)]);
+            Assert.True(first.Checkpoint(null, 0));
+        }
+
+        // Asked after it was closed, and before it has done so: what it does not know is removed from the disk.
+        var (manifest, bytes) = HoldUp(directory);
+        var index = BlockIndex.Open(directory, 1L << 30, NullLogger.Instance);
+        var before = index.LoadAsync(key);
+        var closing = index.DisposeAsync();
+        var (load, find, many) = (index.LoadAsync(key), index.FindAsync(key), index.FindAsync([key]));
+        await File.WriteAllBytesAsync(manifest, bytes);
+        Assert.NotNull(await before);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => load);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => find);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => many);
+        await closing;
+        Assert.False(index.Checkpoint(null, 0));
+    }
+
+    /// <summary>Puts a pipe where the manifest was: whoever opens it to read waits until somebody writes to it.</summary>
+    private static (string Manifest, byte[] Bytes) HoldUp(string indexDirectory)
+    {
+        string manifest = Path.Combine(indexDirectory, "blocks", "manifest");
+        byte[] bytes = File.ReadAllBytes(manifest);
+        File.Delete(manifest);
+        using var mkfifo = Process.Start("mkfifo", manifest);
+        mkfifo.WaitForExit();
+        return (manifest, bytes);
+    }
+
+    private static void CopyFiles(string from, string to)
+    {
+        foreach (string file in Directory.EnumerateFiles(from))
+            File.Copy(file, Path.Combine(to, Path.GetFileName(file)), overwrite: true);
     }
 
     private static async Task CompareAsync(BlockIndex index, Dictionary<ObjectKey, (ObjectRecord Record, Dictionary<int, ulong> Blocks)> model, string where)

@@ -7,10 +7,12 @@ namespace ModelFs.Cache.Disk;
 /// <summary>The system calls that .NET has no face for. Blittable arguments only; the caller keeps the descriptor open.</summary>
 internal static class Linux
 {
+    public const int ENOENT = 2;
     public const int EINTR = 4;
     public const int EIO = 5;
     public const int EINVAL = 22;
     public const int ENOSPC = 28;
+    public const int ENODATA = 61;
     public const int EOPNOTSUPP = 95;
 
     private const int PagesNotNeeded = 4;
@@ -107,21 +109,23 @@ internal static class Linux
     [DllImport("libc", SetLastError = true)]
     private static extern int statx(int directory, ref byte path, int flags, uint mask, ref StatxBuffer buffer);
 
-    [DllImport("libc")]
-    private static extern int setxattr(ref byte path, ref byte name, ref uint value, nint size, int flags);
+    [DllImport("libc", SetLastError = true)]
+    private static extern int fsetxattr(int fd, ref byte name, ref uint value, nint size, int flags);
 
-    [DllImport("libc")]
+    [DllImport("libc", SetLastError = true)]
     private static extern nint getxattr(ref byte path, ref byte name, ref uint value, nint size);
 
-    /// <summary>Notes a number in an attribute of a file; false where the filesystem has none.</summary>
-    public static bool SetGeneration(string path, uint generation) =>
-        setxattr(ref Terminated(path)[0], ref Terminated(GenerationName)[0], ref generation, sizeof(uint), 0) == 0;
+    /// <summary>Notes a number in an attribute of a file. 0, or the errno.</summary>
+    public static int SetGeneration(int fd, uint generation) =>
+        fsetxattr(fd, ref Terminated(GenerationName)[0], ref generation, sizeof(uint), 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
-    /// <summary>What <see cref="SetGeneration"/> noted, or null.</summary>
-    public static uint? Generation(string path)
+    /// <summary>What <see cref="SetGeneration"/> noted, or null where there is no file, or no attribute, or there are none here. False when the disk does not tell.</summary>
+    public static bool TryReadGeneration(string path, out uint? generation)
     {
-        uint generation = 0;
-        return getxattr(ref Terminated(path)[0], ref Terminated(GenerationName)[0], ref generation, sizeof(uint)) == sizeof(uint) ? generation : null;
+        uint value = 0;
+        nint size = getxattr(ref Terminated(path)[0], ref Terminated(GenerationName)[0], ref value, sizeof(uint));
+        generation = size == sizeof(uint) ? value : null;
+        return generation is not null || (size < 0 && Marshal.GetLastPInvokeError() is ENOENT or ENODATA or EOPNOTSUPP);
     }
 
     /// <summary>Drops a file's clean pages from memory, so that the next read comes from the disk. Pages that somebody maps stay.</summary>

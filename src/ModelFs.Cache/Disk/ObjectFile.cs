@@ -27,6 +27,10 @@ internal interface IObjectFile : IDisposable
     /// <summary>Brings written data to the disk. 0, or the errno.</summary>
     int Sync();
 
+    /// <summary>Notes which life of its object the file is of. A filesystem without attributes keeps none.</summary>
+    /// <exception cref="IOException">The disk fails or is full.</exception>
+    void SetGeneration(uint generation);
+
     FileStamp Stamp();
 }
 
@@ -168,6 +172,12 @@ internal sealed class ObjectFile : IObjectFile
     }
 
     public int Sync() => Linux.SyncData(fd) is var errno and not 0 ? errno : behind.TakeErrno();
+
+    public void SetGeneration(uint generation)
+    {
+        if (Linux.SetGeneration(fd, generation) is var errno and not (0 or Linux.EOPNOTSUPP))
+            throw Linux.Error("setxattr", errno);
+    }
 
     public FileStamp Stamp() => Linux.Stamp(fd);
 

@@ -18,10 +18,23 @@ internal sealed class BlockIndex : IAsyncDisposable
     private readonly ILogger log;
     private readonly WorkThreads thread = new("index", 1);
     private readonly Lock persisting = new();
+    private readonly StartCount starts;
+    private Task opening = Task.CompletedTask;
     private IndexStore? store;
     private bool isClosed;
 
-    private BlockIndex(ILogger log) => this.log = log;
+    private BlockIndex(StartCount starts, ILogger log) => (this.starts, this.log) = (starts, log);
+
+    /// <summary>Null when it could not be opened.</summary>
+    /// <exception cref="ObjectDisposedException">It is closed, and that says nothing of any object.</exception>
+    private IndexStore? Store
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(isClosed, this);
+            return store;
+        }
+    }
 
     /// <summary>Bytes of the log; 0 until it is open.</summary>
     public long Bytes => Volatile.Read(ref store)?.Bytes ?? 0;
@@ -29,13 +42,13 @@ internal sealed class BlockIndex : IAsyncDisposable
     /// <summary>Returns at once.</summary>
     public static BlockIndex Open(string indexDirectory, long maxBytes, ILogger log)
     {
-        var index = new BlockIndex(log);
-        int failedStarts = IndexDirectory.CountStart(indexDirectory);
-        _ = index.thread.RunAsync(() =>
+        var starts = StartCount.Begin(indexDirectory);
+        var index = new BlockIndex(starts, log);
+        index.opening = index.thread.RunAsync(() =>
         {
             try
             {
-                index.store = IndexDirectory.Open(indexDirectory, failedStarts, maxBytes, log);
+                index.store = IndexDirectory.Open(indexDirectory, starts, maxBytes, log);
             }
             catch (Exception e)
             {
@@ -46,22 +59,22 @@ internal sealed class BlockIndex : IAsyncDisposable
     }
 
     /// <summary>Everything about one object; null when it is unknown.</summary>
-    public Task<IndexedObject?> LoadAsync(ObjectKey key) => thread.RunAsync(() => store?.Load(key));
+    public Task<IndexedObject?> LoadAsync(ObjectKey key) => thread.RunAsync(() => Store?.Load(key));
 
     /// <summary>The object's own record only.</summary>
-    public Task<ObjectRecord?> FindAsync(ObjectKey key) => thread.RunAsync(() => store?.Find(key));
+    public Task<ObjectRecord?> FindAsync(ObjectKey key) => thread.RunAsync(() => Store?.Find(key));
 
     /// <summary>The own records of many objects, those that are known.</summary>
-    public Task<Dictionary<ObjectKey, ObjectRecord>> FindAsync(IReadOnlyCollection<ObjectKey> keys) => thread.RunAsync(() => store?.Find(keys) ?? []);
+    public Task<Dictionary<ObjectKey, ObjectRecord>> FindAsync(IReadOnlyCollection<ObjectKey> keys) => thread.RunAsync(() => Store?.Find(keys) ?? []);
 
     /// <summary>Adds blocks to those that are known of this generation.</summary>
     public Task PutAsync(ObjectKey key, ObjectRecord record, IReadOnlyList<(int Number, ulong Checksum)> blocks) =>
-        thread.RunAsync(() => store?.Put(key, record, blocks));
+        thread.RunAsync(() => Store?.Put(key, record, blocks));
 
     /// <summary>Forgets an object, and by its generation all its blocks.</summary>
-    public Task RemoveAsync(ObjectKey key) => thread.RunAsync(() => store?.Remove(key));
+    public Task RemoveAsync(ObjectKey key) => thread.RunAsync(() => Store?.Remove(key));
 
-    public Task RemoveBlockAsync(ObjectKey key, int number) => thread.RunAsync(() => store?.RemoveBlock(key, number));
+    public Task RemoveBlockAsync(ObjectKey key, int number) => thread.RunAsync(() => Store?.RemoveBlock(key, number));
 
     /// <summary>Makes all that was put before this call survive; readers wait for no disk meanwhile. Called by one thread at a time, which may block.</summary>
     /// <param name="generations">The objects that exist, by key, for compaction; null when that is not known yet.</param>
@@ -73,13 +86,17 @@ internal sealed class BlockIndex : IAsyncDisposable
         {
             for (int i = 0; generations is not null && i < SlicesOfACheckpoint; i++)
             {
-                if (!Wait(() => store?.CompactSlice(generations, liveRecords) == true))
+                if (!Wait(() => Store?.CompactSlice(generations, liveRecords) == true))
                     break;
             }
 
-            var checkpoint = Wait(() => store?.Fold());
+            var checkpoint = Wait(() => Store?.Fold());
             lock (persisting)
                 return !isClosed && store is not null && (checkpoint is not { } folded || store.Persist(folded));
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FasterException)
         {
@@ -88,8 +105,11 @@ internal sealed class BlockIndex : IAsyncDisposable
         }
     }
 
+    /// <summary>Ends when what it was asked before has been done.</summary>
     public async ValueTask DisposeAsync()
     {
+        // The process may end before a large one is open.
+        var stopping = opening.IsCompleted ? Task.CompletedTask : Task.Factory.StartNew(starts.Stopped, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         await thread.RunAsync(() =>
         {
             lock (persisting)
@@ -100,6 +120,7 @@ internal sealed class BlockIndex : IAsyncDisposable
             }
         }).ConfigureAwait(false);
         thread.Dispose();
+        await stopping.ConfigureAwait(false);
     }
 
     private T Wait<T>(Func<T> work) => thread.RunAsync(work).GetAwaiter().GetResult();

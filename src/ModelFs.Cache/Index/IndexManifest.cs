@@ -142,7 +142,7 @@ internal sealed record IndexManifest(Guid Token, long Begin, long Tail, uint Tok
             {
                 file?.Dispose();
                 file = File.OpenHandle(
-                    IndexDevice.SegmentPath(LogPath(directory), number), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
+                    IndexFiles.SegmentPath(LogPath(directory), number), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
                 segment = number;
             }
 

@@ -11,12 +11,10 @@ internal static class Generation
 {
     public static uint New() => (uint)Random.Shared.NextInt64(1, uint.MaxValue);
 
-    /// <summary>Of a file that was just made. A filesystem without attributes keeps none.</summary>
-    public static void Write(string path, uint generation) => Linux.SetGeneration(path, generation);
+    /// <summary>Whether a record may be about the file here, if there is one. About an empty one is none: a kill came between its making and its number.</summary>
+    /// <remarks>A file without a number is of a filesystem without attributes, or a copy that was made without them. One whose number cannot be read is nobody's.</remarks>
+    public static bool Agrees(string path, uint generation) => Linux.TryReadGeneration(path, out uint? own) && (own is { } number ? number == generation : Linux.Stamp(path) is { Size: > 0 });
 
     /// <summary>Null where the file has none, or is not there.</summary>
-    public static uint? Read(string path) => Linux.Generation(path);
-
-    /// <summary>Whether a record may be about the file here, if there is one. About an empty one is none: a kill came between its making and its number.</summary>
-    public static bool Agrees(string path, uint generation) => Read(path) is { } own ? own == generation : Linux.Stamp(path) is { Size: > 0 };
+    public static uint? Read(string path) => Linux.TryReadGeneration(path, out uint? own) ? own : null;
 }

@@ -45,9 +45,21 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         string path = Resources.Paths.Of(owner.Key);
         lock (opening)
         {
-            if (file is null && (file = Resources.OpenFile(path, create)) is not null && create)
-                Generation.Write(path, owner.Generation);
-            return file;
+            if (file is not null)
+                return file;
+            var opened = Resources.OpenFile(path, create);
+            try
+            {
+                // Blocks in a file without its number would pass for those of an earlier life, of which the index may still know.
+                if (create)
+                    opened!.SetGeneration(owner.Generation);
+                return file = opened;
+            }
+            catch
+            {
+                opened?.Dispose();
+                throw;
+            }
         }
     }
 

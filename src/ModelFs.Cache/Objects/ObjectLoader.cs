@@ -18,8 +18,9 @@ internal static class ObjectLoader
         }
         catch (Exception e)
         {
-            // Nothing is known of it then: its blocks are fetched, and whatever lies on the disk is overwritten.
-            Log.CannotOpen(target.Resources.Log, target.Name, e.Message);
+            // Nothing is known of it then: its blocks are fetched, and whatever lies on the disk is overwritten, but for the end of the process: nothing is written any more.
+            if (!target.Resources.Closing.IsCancellationRequested)
+                Log.CannotOpen(target.Resources.Log, target.Name, e.Message);
             target.Adopt(target.Descriptor.Size ?? -1, Generation.New(), [], [], @sealed: false);
         }
     }

@@ -118,6 +118,9 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
             Volatile.Write(ref admitted, admitted - bytes);
             account.Admitted -= bytes;
         }
+
+        if (!isWritten)
+            Interlocked.Add(ref free, bytes);
     }
 
     /// <summary>One after the other: who asks while handles are being closed waits for that, or it would find them open.</summary>

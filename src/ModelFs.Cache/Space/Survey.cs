@@ -46,6 +46,10 @@ internal static class Survey
             foreach (var (key, path) in paths)
                 Look(resources, key, path, records.TryGetValue(key, out var record) ? record : null);
         }
+        catch (ObjectDisposedException)
+        {
+            // The process ends, and nobody knows what the index knew of them: they stay.
+        }
         finally
         {
             foreach (var key in claimed)
