@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace ModelFs.Cache.Disk;
@@ -8,6 +9,8 @@ namespace ModelFs.Cache.Disk;
 /// <remarks>Two lanes hide the instruction's latency of 3 cycles. Part of the formats of the index and of the sidecar: never change it.</remarks>
 internal static class BlockChecksum
 {
+    /// <remarks>Compiled once and for good: on the way there the runtime would count each turn of the loop, for a fifth of a second of the writers' time.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static ulong Compute(ReadOnlySpan<byte> data)
     {
         uint even = (uint)data.Length, odd = ~even;

@@ -4,7 +4,8 @@ namespace ModelFs.Registries.Http;
 /// A response's body that cannot hang and cannot be short unnoticed: reading ends with an <see cref="IOException"/> when nothing
 /// arrives for the stall timeout or when fewer bytes arrive than are due. More than are due are never read.
 /// </summary>
-/// <remarks>Owns the response. One reader at a time. A read that is cancelled spends the stream: what it had received is lost.</remarks>
+/// <remarks>Owns the response. One reader at a time. A read that is cancelled spends the stream: what it had received is lost. A read may end on the thread that reads
+/// the sockets of all registries: whoever awaits it must not block there, nor work for long.</remarks>
 internal sealed class BodyStream(
     HttpResponseMessage response, Stream inner, long? due, TimeSpan stallTimeout, TimeProvider time, Action<int> received) : ForwardStream
 {

@@ -61,24 +61,14 @@ internal sealed class RegistryClient : IDisposable
     /// A route that MLflow has switched off is 501.</returns>
     public async ValueTask<RegistryResult<HttpResponseMessage>> AskAsync(Question question, Call call)
     {
-        var target = question.Target;
-        for (var hop = 0; hop <= MaxRedirects; hop++)
+        try
         {
-            var answer = await AskOneAsync(question, target, call);
-            if (!answer.IsOk) return answer;
-            var response = answer.Value;
-            if (!IsRedirect(response.StatusCode)) return await JudgeAsync(question, target, response, call);
-            var location = response.Headers.Location;
-            if (location is not null && Uri.TryCreate(target, location, out var next) && question.EndsAt?.Invoke(target, next) == true) return response;
-            response.Dispose();
-            if (location is null || !Uri.TryCreate(target, location, out next))
-                return Error(RegistryErrorKind.Malformed, question, target, "redirects to nowhere");
-            target = next;
-            if (target.Scheme != Uri.UriSchemeHttp && target.Scheme != Uri.UriSchemeHttps)
-                return Error(RegistryErrorKind.Denied, question, $"redirects to {Shown.Escaped(target.Scheme)}:, which is not followed");
+            return await FollowAsync(question, call).ConfigureAwait(false);
         }
-
-        return Error(RegistryErrorKind.Malformed, question, $"redirects more than {MaxRedirects} times");
+        finally
+        {
+            await PoolThread.EnterAsync().ConfigureAwait(false);
+        }
     }
 
     public RegistryError Error(RegistryErrorKind kind, Question question, Uri target, string fault)
@@ -100,6 +90,28 @@ internal sealed class RegistryClient : IDisposable
     {
         toHome.Dispose();
         toOthers.Dispose();
+    }
+
+    private async ValueTask<RegistryResult<HttpResponseMessage>> FollowAsync(Question question, Call call)
+    {
+        var target = question.Target;
+        for (var hop = 0; hop <= MaxRedirects; hop++)
+        {
+            var answer = await AskOneAsync(question, target, call);
+            if (!answer.IsOk) return answer;
+            var response = answer.Value;
+            if (!IsRedirect(response.StatusCode)) return await JudgeAsync(question, target, response, call);
+            var location = response.Headers.Location;
+            if (location is not null && Uri.TryCreate(target, location, out var next) && question.EndsAt?.Invoke(target, next) == true) return response;
+            response.Dispose();
+            if (location is null || !Uri.TryCreate(target, location, out next))
+                return Error(RegistryErrorKind.Malformed, question, target, "redirects to nowhere");
+            target = next;
+            if (target.Scheme != Uri.UriSchemeHttp && target.Scheme != Uri.UriSchemeHttps)
+                return Error(RegistryErrorKind.Denied, question, $"redirects to {Shown.Escaped(target.Scheme)}:, which is not followed");
+        }
+
+        return Error(RegistryErrorKind.Malformed, question, $"redirects more than {MaxRedirects} times");
     }
 
     private async ValueTask<RegistryResult<HttpResponseMessage>> AskOneAsync(Question question, Uri target, Call call)

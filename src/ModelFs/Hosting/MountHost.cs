@@ -28,6 +28,7 @@ internal static class MountHost
     public static async Task RunAsync(
         ModelFsOptions options, IReadOnlyList<string> warnings, string mountPoint, StartReport report, CancellationToken cancellation)
     {
+        InlineSockets.Enable();
         LocalStore.RequireRegistries(options);
         using var logs = Logging.Create(options, LogLevel.Information);
         foreach (var warning in warnings)

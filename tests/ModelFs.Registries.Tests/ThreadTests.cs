@@ -1,0 +1,77 @@
+using System.Diagnostics;
+using ModelFs.Registries.Http;
+using ModelFs.Registries.Tests.Support;
+using ModelFs.Testing.Http;
+
+namespace ModelFs.Registries.Tests;
+
+/// <summary>Who goes on where the sockets are read: bytes on their way to the cache, and nobody else.</summary>
+public sealed class ThreadTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    [Fact]
+    public async Task Where_sockets_are_read_bytes_go_on_and_answers_go_to_the_pool()
+    {
+        await using var server = new MisbehavingServer();
+        var asked = new SemaphoreSlim(0);
+        server.On("/api", async (exchange, cancellation) =>
+        {
+            await asked.WaitAsync(cancellation);
+            await exchange.RespondAsync(200, "{}");
+        });
+        server.On("/file", async (exchange, cancellation) =>
+        {
+            await asked.WaitAsync(cancellation);
+            await exchange.SendHeadAsync(206, "Scripted", new Dictionary<string, string>
+            {
+                ["ETag"] = "\"tag\"", ["Content-Range"] = "bytes 0-3/8", ["Content-Length"] = "4",
+            });
+            await asked.WaitAsync(cancellation);
+            await exchange.SendAsync("1234");
+        });
+
+        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, server.Uri.AbsoluteUri]) { RedirectStandardOutput = true };
+        start.Environment["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1";
+        using var process = Process.Start(start)!;
+        try
+        {
+            var said = new List<string>();
+            while (await process.StandardOutput.ReadLineAsync().WaitAsync(Patience) is { } line)
+            {
+                if (line == Program.Waiting)
+                    asked.Release();
+                else
+                    said.Add(line);
+            }
+
+            Assert.Equal(["pool", "pool", "socket"], said);
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill();
+        }
+    }
+
+    [Fact]
+    public async Task An_answer_is_taken_apart_on_the_pool_whoever_brings_it()
+    {
+        var pieces = new Handed();
+        var body = new BoundedStream(pieces, 100);
+        var read = body.ReadAsync(new byte[10]).AsTask();
+        var end = read.ContinueWith(
+            static _ => Thread.CurrentThread.IsThreadPoolThread, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        new Thread(() => pieces.Piece.SetResult(3)).Start();
+        Assert.True(await end);
+        Assert.Equal(3, await read);
+    }
+
+    /// <summary>Its read ends on the thread that says so.</summary>
+    private sealed class Handed : ForwardStream
+    {
+        public TaskCompletionSource<int> Piece { get; } = new();
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => new(Piece.Task);
+    }
+}
