@@ -17,6 +17,7 @@ internal static class Program
         await using var tree = TestRegistry.Tree(uri);
         await using var content = (await SayAsync(tree.OpenAsync(new TreeFile("file", 8, "\"tag\"", null), 0, 4, default).AsTask())).Must();
         await SayAsync(content.Body.ReadAsync(new byte[4]).AsTask());
+        await SayAsync(tree.OpenAsync(new TreeFile("changed", 8, "\"tag\"", null), 0, 4, default).AsTask());
     }
 
     private static async Task<T> SayAsync<T>(Task<T> asked)

@@ -20,6 +20,11 @@ public sealed class ThreadTests
             await asked.WaitAsync(cancellation);
             await exchange.RespondAsync(200, "{}");
         });
+        server.On("/changed", async (exchange, cancellation) =>
+        {
+            await asked.WaitAsync(cancellation);
+            await exchange.RespondAsync(206, "1234"u8.ToArray(), ("ETag", "\"other\""), ("Content-Range", "bytes 0-3/8"));
+        });
         server.On("/file", async (exchange, cancellation) =>
         {
             await asked.WaitAsync(cancellation);
@@ -45,7 +50,7 @@ public sealed class ThreadTests
                     said.Add(line);
             }
 
-            Assert.Equal(["pool", "pool", "socket"], said);
+            Assert.Equal(["pool", "socket", "socket", "pool"], said);
         }
         finally
         {
@@ -65,6 +70,29 @@ public sealed class ThreadTests
         new Thread(() => pieces.Piece.SetResult(3)).Start();
         Assert.True(await end);
         Assert.Equal(3, await read);
+    }
+
+    [Fact]
+    public async Task A_sender_that_is_faster_than_we_are_leaves_the_others_their_turn()
+    {
+        await using var body = new BodyStream(new HttpResponseMessage(), new Endless(), due: null, Patience, TimeProvider.System, static _ => { });
+        var moved = new TaskCompletionSource<bool>();
+        new Thread(() => _ = DrainAsync()).Start();
+        Assert.True(await moved.Task);
+
+        async Task DrainAsync()
+        {
+            var buffer = new byte[1 << 20];
+            long read = 0;
+            while (read < 1L << 30 && !Thread.CurrentThread.IsThreadPoolThread)
+                read += await body.ReadAsync(buffer).ConfigureAwait(false);
+            moved.SetResult(Thread.CurrentThread.IsThreadPoolThread);
+        }
+    }
+
+    private sealed class Endless : ForwardStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => new(buffer.Length);
     }
 
     /// <summary>Its read ends on the thread that says so.</summary>

@@ -15,6 +15,9 @@ internal sealed record Question(string What, Uri Target, RangeHeaderValue? Range
     /// <summary>Besides those that every request has.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
 
+    /// <summary>Whether the answer is one to hand on, byte by byte: with 200 or 206 it is given where its head was read (see <see cref="PoolThread"/>).</summary>
+    public bool IsForContent { get; init; }
+
     /// <summary>Whether a redirect from one address to another is an answer in itself, and is not followed.</summary>
     public Func<Uri, Uri, bool>? EndsAt { get; init; }
 }
@@ -61,13 +64,16 @@ internal sealed class RegistryClient : IDisposable
     /// A route that MLflow has switched off is 501.</returns>
     public async ValueTask<RegistryResult<HttpResponseMessage>> AskAsync(Question question, Call call)
     {
+        var isContent = false;
         try
         {
-            return await FollowAsync(question, call).ConfigureAwait(false);
+            var answer = await FollowAsync(question, call).ConfigureAwait(false);
+            isContent = question.IsForContent && answer is { IsOk: true, Value.StatusCode: HttpStatusCode.OK or HttpStatusCode.PartialContent };
+            return answer;
         }
         finally
         {
-            await PoolThread.EnterAsync().ConfigureAwait(false);
+            if (!isContent) await PoolThread.EnterAsync().ConfigureAwait(false);
         }
     }
 
