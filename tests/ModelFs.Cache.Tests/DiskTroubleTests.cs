@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using ModelFs.Cache.Crash;
 using ModelFs.Cache.Fetching;
@@ -139,6 +140,39 @@ public sealed class DiskTroubleTests
         await Task.Delay(2100);
         await test.FillAsync("b", content[..Block]);
         Assert.Null(test.Cache.Status.Fault);
+    }
+
+    [Fact]
+    public async Task A_disk_that_does_not_answer_never_holds_the_thread_that_brings_bytes()
+    {
+        using var stuck = new ManualResetEventSlim();
+        var disk = new FaultyDisk { OnWrite = stuck.Wait, OnRead = stuck.Wait, OnSync = stuck.Wait };
+        using var pieces = new BlockingCollection<TaskCompletionSource>();
+        // It brings a piece only when it has come back from handing on the one before.
+        var bringer = new Thread(() =>
+        {
+            foreach (var piece in pieces.GetConsumingEnumerable())
+                piece.SetResult();
+        });
+        bringer.Start();
+        await using (var test = new TestCache { OpenFile = disk.Open })
+        {
+            await test.ReopenAsync();
+            byte[] content = TestContent.Make("a", 40 * Block);
+            using var handle = test.Open("a", content, new TestSource(content) { ChunkSize = Block / 2, OnRead = _ => NextAsync() });
+            await handle.ExpectAllAsync(content, 1 << 20);
+            stuck.Set();
+        }
+
+        pieces.CompleteAdding();
+        Assert.True(bringer.Join(TestCache.Patience));
+
+        Task NextAsync()
+        {
+            var piece = new TaskCompletionSource();
+            pieces.Add(piece);
+            return piece.Task;
+        }
     }
 
     [Fact]
