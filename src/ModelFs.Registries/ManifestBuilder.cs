@@ -14,7 +14,8 @@ internal sealed class ManifestBuilder
     /// <summary>Linux takes no longer path, its NUL included.</summary>
     public const int MaxPathBytes = 4095;
 
-    public const long MaxSize = 1L << 62;
+    /// <summary>1 TiB, beyond which the cache keeps no file: twice the largest that any hub takes. What costs something for each block of a claimed size is then bounded.</summary>
+    public const long MaxSize = 1L << 40;
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -29,7 +30,7 @@ internal sealed class ManifestBuilder
     public string? AddFile(string path, long? size, DateTime? written = null)
     {
         if (PathFault(path) is { } fault) return fault;
-        if (size is < 0 or > MaxSize) return $"{Shown.Quoted(path)} has a size of {size}";
+        if (SizeFault(path, size) is { } wrong) return wrong;
         if (!TryAddParents(path)) return $"{Shown.Quoted(path)} lies in a directory that is also a file";
         var value = size ?? SizeUnknown;
         if (entries.TryGetValue(path, out var known))
@@ -60,7 +61,7 @@ internal sealed class ManifestBuilder
 
     public string? SetSize(string path, long size)
     {
-        if (size is < 0 or > MaxSize) return $"{Shown.Quoted(path)} has a size of {size}";
+        if (SizeFault(path, size) is { } wrong) return wrong;
         entries[path] = size;
         return null;
     }
@@ -71,6 +72,10 @@ internal sealed class ManifestBuilder
             .OrderBy(entry => entry.Key, StringComparer.Ordinal)
             .Select(entry => new ManifestFile(
                 entry.Key, entry.Value == SizeUnknown ? null : entry.Value, Modified: modified.TryGetValue(entry.Key, out var written) ? written : null))]);
+
+    private static string? SizeFault(string path, long? size) => size is < 0 or > MaxSize
+        ? $"{Shown.Quoted(path)} is said to have {size} bytes, and no file here may have more than {MaxSize} (1 TiB)"
+        : null;
 
     /// <summary>Why a path cannot be one below a version's directory, or null.</summary>
     public static string? PathFault(string path)

@@ -28,6 +28,12 @@ public static class RegistryFactory
         return options.Kind == "http" ? CreateTree(options, environment, log, time) : CreateMlflow(options, environment, log, time);
     }
 
+    /// <summary>The directory or database of this machine that a registry is; null where it is a server.</summary>
+    public static string? LocalPath(RegistryOptions options) =>
+        options.Kind != "mlflow" ? null
+        : options.Uri.StartsWith(SqliteScheme, StringComparison.Ordinal) ? Path.GetFullPath(options.Uri[SqliteScheme.Length..])
+        : DirectoryOf(options.Uri);
+
     private static HttpTree CreateTree(RegistryOptions options, Func<string, string?> environment, ILogger log, TimeProvider time)
     {
         if (!Uri.TryCreate(options.Uri, UriKind.Absolute, out var uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))

@@ -22,8 +22,8 @@ internal static partial class Log
     [LoggerMessage(21, LogLevel.Warning, "{Setting} cannot be pinned: {Reason}; it is tried again, and what was pinned stays so")]
     public static partial void PinFails(ILogger logger, string setting, string reason);
 
-    [LoggerMessage(5, LogLevel.Warning, "registry {Registry} does not answer yet: {Error}; its directory heals by itself")]
-    public static partial void RegistryDown(ILogger logger, string registry, string? error);
+    [LoggerMessage(5, LogLevel.Warning, "{Warning}")]
+    public static partial void RegistryDown(ILogger logger, string warning);
 
     [LoggerMessage(6, LogLevel.Information, "health and metrics on {Address}")]
     public static partial void Monitoring(ILogger logger, string address);

@@ -59,6 +59,7 @@ public sealed class HostileListingTests : IAsyncLifetime
 
     [Theory]
     [InlineData("-1")]
+    [InlineData("1099511627777")]
     [InlineData("4611686018427387905")]
     [InlineData("9223372036854775808")]
     [InlineData("1.5")]

@@ -21,8 +21,10 @@ internal sealed class BlockMap
 {
     private const int BlockSize = CacheOptions.BlockSize;
 
-    private volatile BlockState[] states = [];
-    private ulong[] checksums = [];
+    /// <summary>1 GiB of the file, in 36 KiB of memory once any of it is there.</summary>
+    private const int PageBlocks = 4096;
+
+    private volatile Page[] pages = [];
     private long size = -1;
 
     /// <summary>-1 while unknown.</summary>
@@ -42,12 +44,16 @@ internal sealed class BlockMap
     {
         get
         {
-            var current = states;
-            return block < current.Length ? current[block] : BlockState.Missing;
+            var current = pages;
+            if (block / PageBlocks >= current.Length)
+                return BlockState.Missing;
+            var states = Volatile.Read(ref current[block / PageBlocks]).States;
+            return block % PageBlocks < states.Length ? states[block % PageBlocks] : BlockState.Missing;
         }
     }
 
-    public ulong ChecksumOf(int block) => checksums[block];
+    /// <summary>Of a block that is not missing.</summary>
+    public ulong ChecksumOf(int block) => pages[block / PageBlocks].Checksums[block % PageBlocks];
 
     public long CachedBytes
     {
@@ -68,7 +74,7 @@ internal sealed class BlockMap
         for (int i = 0; i < count; i++)
         {
             present[i] = this[i] != BlockState.Missing;
-            sums[i] = present[i] ? checksums[i] : 0;
+            sums[i] = present[i] ? ChecksumOf(i) : 0;
         }
 
         return new IndexedObject(record, present, sums);
@@ -76,12 +82,9 @@ internal sealed class BlockMap
 
     public bool IsVerified(int first, int last)
     {
-        var current = states;
-        if (last >= current.Length)
-            return false;
         for (int i = first; i <= last; i++)
         {
-            if (current[i] != BlockState.Verified)
+            if (this[i] != BlockState.Verified)
                 return false;
         }
 
@@ -92,46 +95,86 @@ internal sealed class BlockMap
 
     public void Set(int block, BlockState state, ulong checksum)
     {
-        Reserve(block + 1);
-        if (states[block] == BlockState.Missing && state != BlockState.Missing)
+        var page = Reserve(block);
+        ref var known = ref page.States[block % PageBlocks];
+        if (known == BlockState.Missing && state != BlockState.Missing)
             PresentCount++;
-        if (states[block] != BlockState.Missing && state == BlockState.Missing)
+        if (known != BlockState.Missing && state == BlockState.Missing)
             PresentCount--;
-        checksums[block] = checksum;
-        states[block] = state;
+        page.Checksums[block % PageBlocks] = checksum;
+        known = state;
     }
 
     /// <summary>What was verified has to be verified anew: somebody touched the file.</summary>
     public void Distrust()
     {
-        for (int i = 0; i < states.Length; i++)
+        foreach (var page in pages)
         {
-            if (states[i] is BlockState.Verified or BlockState.Written)
-                states[i] = BlockState.Present;
+            foreach (ref var state in page.States.AsSpan())
+            {
+                if (state is BlockState.Verified or BlockState.Written)
+                    state = BlockState.Present;
+            }
         }
     }
 
     /// <summary>What was here when the object was loaded has been verified.</summary>
     public void Trust()
     {
-        for (int i = 0; i < states.Length; i++)
+        foreach (var page in pages)
         {
-            if (states[i] is BlockState.Present)
-                states[i] = BlockState.Verified;
+            foreach (ref var state in page.States.AsSpan())
+            {
+                if (state is BlockState.Present)
+                    state = BlockState.Verified;
+            }
         }
     }
 
-    public ulong[] Checksums() => checksums.AsSpan(0, Count).ToArray();
+    /// <summary>Of a complete object.</summary>
+    public ulong[] Checksums()
+    {
+        var all = new ulong[Count];
+        for (int i = 0; i < all.Length; i++)
+            all[i] = ChecksumOf(i);
+        return all;
+    }
 
     /// <summary>Grows with what is there, not with the size that a registry claims.</summary>
-    private void Reserve(int count)
+    private Page Reserve(int block)
     {
-        if (count <= states.Length)
-            return;
-        int capacity = Math.Min(Math.Max(count, states.Length * 2), Count);
-        Array.Resize(ref checksums, capacity);
-        var grown = new BlockState[capacity];
-        states.CopyTo(grown, 0);
-        states = grown;
+        var current = pages;
+        int number = block / PageBlocks;
+        if (number >= current.Length)
+        {
+            int count = (int)Math.Min(Math.Max(number + 1, current.Length * 2L), ((long)Count + PageBlocks - 1) / PageBlocks);
+            var grown = new Page[count];
+            Array.Fill(grown, Page.Empty);
+            current.CopyTo(grown, 0);
+            pages = current = grown;
+        }
+
+        var page = current[number];
+        int within = block % PageBlocks;
+        if (within < page.States.Length)
+            return page;
+        int most = (int)Math.Min(PageBlocks, Count - (long)number * PageBlocks);
+        page = page.Grown(Math.Min(Math.Max(within + 1, page.States.Length * 2), most));
+        // Whoever looks without the lock sees all of it, or what was there before.
+        Volatile.Write(ref current[number], page);
+        return page;
+    }
+
+    private sealed record Page(BlockState[] States, ulong[] Checksums)
+    {
+        public static Page Empty { get; } = new([], []);
+
+        public Page Grown(int length)
+        {
+            var (states, checksums) = (new BlockState[length], new ulong[length]);
+            States.CopyTo(states, 0);
+            Checksums.CopyTo(checksums, 0);
+            return new Page(states, checksums);
+        }
     }
 }

@@ -14,8 +14,8 @@ namespace ModelFs.Cache.Objects;
 /// </remarks>
 internal sealed class CachedObject
 {
-    /// <summary>More than any filesystem keeps in one file; what claims to be larger is not believed.</summary>
-    public const long MaxSize = 1L << 46;
+    /// <summary>1 TiB: opening an object asks the index for each of its 262 144 groups of blocks, a tenth of a second. What claims to be larger is not believed.</summary>
+    public const long MaxSize = 1L << 40;
 
     private readonly Lock gate = new();
     private readonly Lock indexing = new();

@@ -169,7 +169,13 @@ internal sealed class MlflowServer : IModelRegistry
             var answer = await api.GetAsync(
                 "asking whether it answers", api.Rest("registered-models/search", ("max_results", "1")), MlflowJson.Default.SearchModelsJson,
                 call);
-            return answer.Error is { } error ? error : default(Unit);
+            return answer.Error switch
+            {
+                null => default(Unit),
+                // Not one answer of MLflow's: nothing will come of it however long somebody waits.
+                { Kind: RegistryErrorKind.Unsupported } error => error with { Message = $"{error.Message.TrimEnd('.')}: no MLflow server has its base there; see to the path in uri." },
+                var error => error,
+            };
         }, cancellation);
 
     public ValueTask DisposeAsync()

@@ -40,11 +40,11 @@ internal sealed class TreeProbe(RegistryClient client)
         switch (response.StatusCode)
         {
             case HttpStatusCode.OK or HttpStatusCode.NoContent:
-                return Found(response, ContentHeaders.IsEncoded(headers) ? null : headers.ContentLength);
+                return Found(question, response, ContentHeaders.IsEncoded(headers) ? null : headers.ContentLength);
             case HttpStatusCode.PartialContent:
-                return Found(response, headers.ContentRange?.Length);
+                return Found(question, response, headers.ContentRange?.Length);
             case HttpStatusCode.RequestedRangeNotSatisfiable when headers.ContentRange?.Length is { } length:
-                return Found(response, length); // An empty file has no first byte.
+                return Found(question, response, length); // An empty file has no first byte.
             case HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented:
                 return client.Error(RegistryErrorKind.Unsupported, question, $"answered {(int)response.StatusCode} to {method}");
             case HttpStatusCode.NotFound or HttpStatusCode.Gone:
@@ -58,6 +58,7 @@ internal sealed class TreeProbe(RegistryClient client)
         }
     }
 
-    private static Probed Found(HttpResponseMessage response, long? length) =>
-        new(false, length is >= 0 and <= ManifestBuilder.MaxSize ? length : null, TreeValidators.Of(response), response.Content.Headers.LastModified);
+    private RegistryResult<Probed> Found(Question question, HttpResponseMessage response, long? length) => length > ManifestBuilder.MaxSize
+        ? client.Error(RegistryErrorKind.Malformed, question, $"says that it has {length} bytes, and no file here may have more than {ManifestBuilder.MaxSize} (1 TiB)")
+        : new Probed(false, length >= 0 ? length : null, TreeValidators.Of(response), response.Content.Headers.LastModified);
 }

@@ -23,6 +23,8 @@ internal static class ConfigurationReader
 {
     public const string ConfigFlag = "--config";
 
+    public const string RegistryFlag = "--registry";
+
     public const string ConfigVariable = Setting.VariablePrefix + "CONFIG";
 
     private const string RegistryPrefix = Setting.VariablePrefix + "REGISTRY_";
@@ -98,7 +100,7 @@ internal static class ConfigurationReader
             throw new ConfigurationException($"--registry: '{value}' is not NAME=KIND:URI, such as MLFLOW=mlflow:http://127.0.0.1:5000");
         if (!flagged.Add(value[..equals]))
             throw new ConfigurationException($"--registry: {value[..equals]} is given twice; each registry has a name of its own");
-        draft.Declare(value[..equals], value[(equals + 1)..], "--registry");
+        draft.Declare(value[..equals], value[(equals + 1)..], RegistryFlag);
     }
 
     /// <summary>With nothing configured, what MLflow's own client would use: of two stores the older, as long as it has an experiment.</summary>

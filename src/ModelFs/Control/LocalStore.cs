@@ -22,6 +22,7 @@ internal sealed class LocalStore : IStore
     private readonly ModelFsOptions options;
     private readonly BlockCache cache;
     private readonly List<(string Name, IRegistry Registry)> registries;
+    private readonly long opened = Stopwatch.GetTimestamp();
 
     private LocalStore(ModelFsOptions options, BlockCache cache, List<(string, IRegistry)> registries, ILoggerFactory logs)
     {
@@ -70,8 +71,10 @@ internal sealed class LocalStore : IStore
     public async Task<StatusReport> GetStatusAsync(CancellationToken cancellation)
     {
         var reports = await Task.WhenAll(registries.Select(r => PingAsync(r.Name, r.Registry, PingTimeout, cancellation)));
-        // A cache that was opened for this answer is counted in the meantime; a very large one is not waited for.
-        await Task.WhenAny(cache.Inventory.Surveyed, Task.Delay(PingTimeout, cancellation));
+        // A cache that was opened for this answer is counted in the meantime; a very large one is not waited for, and a daemon's not again and again.
+        var patience = PingTimeout - Stopwatch.GetElapsedTime(opened);
+        if (patience > TimeSpan.Zero)
+            await Task.WhenAny(cache.Inventory.Surveyed, Task.Delay(patience, cancellation));
         return new StatusReport(Version, null, MountPoints.All(), await MountPoints.DeadAsync(cancellation), reports, cache.Status)
         {
             Prefetch = [.. Warm.Values.OrderBy(w => w.Path, StringComparer.Ordinal)],
@@ -205,16 +208,19 @@ internal sealed class LocalStore : IStore
         limit.CancelAfter(within);
         var start = Stopwatch.GetTimestamp();
         string? error;
+        var isWrong = false;
         try
         {
-            error = (await registry.PingAsync(limit.Token)).Error?.Message;
+            var answer = await registry.PingAsync(limit.Token);
+            error = answer.Error?.Message;
+            isWrong = answer.Error is { Kind: not RegistryErrorKind.Unavailable };
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
             error = $"no answer within {Duration.Format(within)}";
         }
 
-        return new RegistryReport(name, registry.Description, error is null, Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 1), error);
+        return new RegistryReport(name, registry.Description, error is null, Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 1), error) { IsWrong = isWrong };
     }
 
     private async Task<TreeNode> FindAsync(string path, CancellationToken cancellation) =>

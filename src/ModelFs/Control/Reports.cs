@@ -43,7 +43,18 @@ internal sealed record DaemonReport(int Pid, DateTimeOffset Since, string MountP
 }
 
 /// <param name="Error">Why it does not answer, or null.</param>
-internal sealed record RegistryReport(string Name, string Description, bool Answers, double Milliseconds, string? Error);
+internal sealed record RegistryReport(string Name, string Description, bool Answers, double Milliseconds, string? Error)
+{
+    /// <summary>It answers, but refuses or is none of its kind: somebody has to mend that, and waiting does not. For this process's own words.</summary>
+    [JsonIgnore]
+    public bool IsWrong { get; init; }
+
+    /// <summary>What is wrong, for whoever has just mounted it.</summary>
+    [JsonIgnore]
+    public string Warning => IsWrong
+        ? $"registry {Name} cannot be used: {Error?.TrimEnd('.')}; the mount is there, and that directory too once this is mended"
+        : $"registry {Name} does not answer yet: {Error?.TrimEnd('.')}; the mount is there, and that directory heals by itself";
+}
 
 internal enum EntryKind
 {

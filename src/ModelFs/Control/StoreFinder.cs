@@ -26,11 +26,11 @@ internal static class StoreFinder
                 continue;
             }
 
-            var (mount, treePath) = MountPoints.Split(path)
+            var (mount, below) = MountPoints.Split(path)
                 ?? throw new CommandException(
                     $"{path} lies under no mount of modelfs; a path of the tree is written MLFLOW/iris/champion, without a slash or dot before it");
-            treePaths.Add(treePath);
             var itsSocket = ControlSocket.FindByMount(mount) ?? ControlSocket.Find(options.Cache);
+            treePaths.Add(await IsOfTreeAsync(path, below, itsSocket, cancellation) ? path : below);
             socket ??= itsSocket;
             if (socket != itsSocket)
                 throw new CommandException($"{path} lies under another mount than {paths[0]}; ask for them one by one");
@@ -45,6 +45,24 @@ internal static class StoreFinder
         var first = path.Split('/')[0];
         return first is "" or "." or ".."
             || (!path.StartsWith(ModelUri.Scheme, StringComparison.Ordinal) && options.Registries.All(r => r.Name != first) && MountPoints.Split(path) is not null);
+    }
+
+    /// <summary>Whoever stands in a directory of a mount writes paths of its tree as anywhere else: one that begins with a registry of the mount is none of that directory.</summary>
+    private static async Task<bool> IsOfTreeAsync(string path, string below, string socket, CancellationToken cancellation)
+    {
+        var first = path.Split('/')[0];
+        if (first is "" or "." or ".." || path == below || await DaemonStore.ConnectAsync(socket, cancellation) is not { } daemon)
+            return false;
+        await using (daemon)
+        {
+            await foreach (var registry in daemon.ListAsync("", cancellation))
+            {
+                if (registry.Path == first)
+                    return true;
+            }
+        }
+
+        return false;
     }
 
     private static async Task<IStore> OpenAsync(ModelFsOptions options, string socket, ILoggerFactory logs, CancellationToken cancellation)

@@ -10,6 +10,7 @@ using ModelFs.Control;
 using ModelFs.Fuse;
 using ModelFs.Monitoring;
 using ModelFs.Prefetching;
+using ModelFs.Registries;
 
 namespace ModelFs.Hosting;
 
@@ -22,6 +23,9 @@ internal static class MountHost
     /// <summary>For a registry that hangs. One that is well answers in milliseconds, one that is down is refused within a second or two.</summary>
     private static readonly TimeSpan WarnWithin = TimeSpan.FromSeconds(10);
 
+    /// <summary>A disk that answers does so in milliseconds.</summary>
+    private static readonly TimeSpan LookWithin = TimeSpan.FromSeconds(5);
+
     /// <summary>How long a configured pin may stay where its alias pointed before.</summary>
     private static readonly TimeSpan PinsEvery = TimeSpan.FromSeconds(5);
 
@@ -30,6 +34,7 @@ internal static class MountHost
     {
         InlineSockets.Enable();
         LocalStore.RequireRegistries(options);
+        await RequireLocalStoresAsync(options, cancellation);
         using var logs = Logging.Create(options, LogLevel.Information);
         foreach (var warning in warnings)
         {
@@ -69,12 +74,26 @@ internal static class MountHost
         }
     }
 
+    /// <summary>Whoever types a path wants to know that nothing is there. What a file or variable names may come later, as a disk or a share does: it heals by itself.</summary>
+    private static async Task RequireLocalStoresAsync(ModelFsOptions options, CancellationToken cancellation)
+    {
+        foreach (var registry in options.Registries.Where(r => options.RegistrySources.GetValueOrDefault(r.Name) == ConfigurationReader.RegistryFlag))
+        {
+            if (RegistryFactory.LocalPath(registry) is not { } path)
+                continue;
+            // A share that hangs is there, if it does not answer.
+            var isThere = Task.Run(() => Path.Exists(path), cancellation);
+            if (await Task.WhenAny(isThere, Task.Delay(LookWithin, cancellation)) == isThere && !await isThere)
+                throw new ConfigurationException($"{ConfigurationReader.RegistryFlag}: registry {registry.Name} is to be {path}, and there is no such file or directory; correct the path, or make the store first");
+        }
+    }
+
     /// <summary>Whoever starts a daemon reads no log: a registry that cannot be used is said to them.</summary>
     private static async Task WarnAsync(LocalStore store, ModelFsOptions options, StartReport report, CancellationToken cancellation)
     {
         var answers = await Task.WhenAll(options.Registries.Select(registry => store.PingAsync(registry.Name, WarnWithin, cancellation)));
         foreach (var answer in answers.Where(a => !a.Answers))
-            report.Warn($"registry {answer.Name} does not answer yet: {answer.Error?.TrimEnd('.')}; the mount is there, and that directory heals by itself");
+            report.Warn(answer.Warning);
     }
 
     /// <summary>A start that fails half-way undoes the half: no mount stays behind because a socket could not be bound.</summary>

@@ -69,7 +69,7 @@ internal sealed class MountSession(
         {
             foreach (var registry in (await store.GetStatusAsync(lifetime.ApplicationStopping)).Registries)
                 if (!registry.Answers)
-                    Log.RegistryDown(logger, registry.Name, registry.Error);
+                    Log.RegistryDown(logger, registry.Warning);
         }
         catch (OperationCanceledException)
         {

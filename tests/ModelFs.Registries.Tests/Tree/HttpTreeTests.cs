@@ -115,6 +115,14 @@ public sealed class HttpTreeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_length_that_is_absurd_is_an_error_that_says_so()
+    {
+        server.On("/base/", exchange => exchange.SendHeadAsync(200, "OK", [KeyValuePair.Create("Content-Length", $"{1L << 46}"), KeyValuePair.Create("ETag", "\"v\"")]));
+        var error = await tree.FindAsync("x", default).MustFail(RegistryErrorKind.Malformed);
+        Assert.Contains($"{1L << 46} bytes, and no file here may have more than {1L << 40} (1 TiB)", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_length_that_nobody_tells_is_unknown()
     {
         server.On("/base/", exchange => exchange.SendHeadAsync(

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using ModelFs.Fuse;
+using ModelFs.Testing;
 using ModelFs.Tests.Harness;
 
 namespace ModelFs.Tests.EndToEnd;
@@ -104,6 +105,45 @@ public sealed class MountTests : OriginTests
         Assert.True(ModelFsProcess.IsMounted(MountPoint));
         Assert.Contains("modelfs: registry GONE does not answer yet: ", started.Errors, StringComparison.Ordinal);
         Assert.Equal(0, (await RunAsync("umount", MountPoint)).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_registry_at_a_wrong_path_of_its_server_is_told_so_in_one_line()
+    {
+        var started = await RunAsync("mount", MountPoint, "--daemon", "--registry", $"WRONG=mlflow:{origin.Server.Address}/base");
+        Assert.Equal(0, started.ExitCode);
+        Assert.Matches("^modelfs: registry WRONG cannot be used: .* answered 404, .*: no MLflow server has its base there; see to the path in uri; .*\n$", started.Errors);
+        var status = await RunAsync("status");
+        Assert.Matches("(?m)^registry    WRONG: .* answered 404, .*: no MLflow server has its base there; see to the path in uri", status.OutputText);
+        await ModelFsProcess.WaitForAsync(() => File.ReadAllText(scratch["cache", "modelfs.log"]).Contains("registry WRONG cannot be used: ", StringComparison.Ordinal), "the line in the log");
+        Assert.Equal(0, (await RunAsync("umount", MountPoint)).ExitCode);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("sqlite:///")]
+    [InlineData("file://")]
+    public async Task A_local_store_that_the_command_line_names_and_that_is_missing_is_said_at_once(string scheme)
+    {
+        var missing = scratch["none"];
+        foreach (string[] how in new[] { Array.Empty<string>(), ["--daemon"] })
+        {
+            var result = await RunAsync(["mount", MountPoint, "--registry", $"LOCAL=mlflow:{scheme}{missing}", .. how]);
+            Assert.Equal(
+                (2, $"modelfs: --registry: registry LOCAL is to be {missing}, and there is no such file or directory; correct the path, or make the store first\n"),
+                (result.ExitCode, result.Errors));
+            Assert.False(ModelFsProcess.IsMounted(MountPoint));
+        }
+    }
+
+    [Fact]
+    public async Task A_local_store_that_a_file_names_may_come_after_the_mount()
+    {
+        var config = scratch.Write("config.yaml", $"registries:\n  LOCAL:\n    kind: mlflow\n    uri: {scratch["mlruns"]}\n");
+        await using var mount = await ModelFsProcess.MountAsync(scratch, ["--config", config, "--alias-ttl", "500ms"]);
+        await Assert.ThrowsAsync<IOException>(() => ListAsync("LOCAL"));
+        FixtureFileStore.Create(scratch["mlruns"]);
+        await ModelFsProcess.WaitForAsync(() => Succeeds(() => ListAsync("LOCAL").GetAwaiter().GetResult().SequenceEqual(["fsmodel"])), "the store to be seen");
     }
 
     [Fact]

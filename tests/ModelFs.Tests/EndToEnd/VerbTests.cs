@@ -41,6 +41,17 @@ public sealed class VerbTests : OriginTests
         Assert.NotEqual(0, tree.ExitCode);
     }
 
+    [Fact]
+    public async Task In_a_directory_of_a_mount_paths_of_its_tree_and_of_that_directory_are_both_understood()
+    {
+        await using var mount = await MountAsync();
+        foreach (var path in new[] { "champion", "MLFLOW/tiny-bert/champion", "./champion", "../tiny-bert/champion" })
+        {
+            var result = await Shell.RunAsync($"cd {mount.MountPoint}/MLFLOW/tiny-bert && MODELFS_CACHE='{scratch["another"]}' '{ModelFsProcess.Executable}' resolve {path}");
+            Assert.Equal((0, "MLFLOW/tiny-bert/1\n", ""), (result.ExitCode, result.Output, result.Error));
+        }
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
