@@ -76,11 +76,10 @@ internal sealed class SlowScrub(BlockCache cache)
     {
         // Picked out of the catalog while it is looked through: a million of its entries are not copied for that.
         var found = new List<(ObjectKey Key, long Bytes, long LastUse)>(resources.Catalog.SealedCount);
-        resources.Catalog.Select((key, entry) =>
+        resources.Catalog.Visit((key, entry) =>
         {
             if (entry.Sealed)
                 found.Add((key, entry.Bytes, entry.LastUse));
-            return false;
         });
         found.Sort(static (a, b) => b.LastUse.CompareTo(a.LastUse));
         return found;
