@@ -27,6 +27,13 @@ public sealed class PaceTests
         Assert.Equal([TimeSpan.FromSeconds(1)], time.Waits);
     }
 
+    [Fact]
+    public void All_who_share_a_rate_together_ask_for_a_quarter_of_a_second_at_once()
+    {
+        Assert.Equal(25, new Pace(100, TimeProvider.System).AtOnce);
+        Assert.Equal(25, 5 * new Pace(100, TimeProvider.System, sharers: 5).AtOnce);
+    }
+
     /// <summary>A clock that stands still until it is stepped.</summary>
     private sealed class SteppedTime : TimeProvider
     {

@@ -46,7 +46,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
     /// <param name="pace">How fast what is missing may come; readers are not held to it.</param>
     public async ValueTask<CacheRead> RunAsync(Pace? pace, CancellationToken cancellation)
     {
-        // A stream is paced block by block as it passes, ranges by asking for as much as a quarter of a second allows.
+        // A stream is paced block by block as it passes, ranges by asking for no more at once than it allows.
         plan.Pace.Limit = pace;
         try
         {
@@ -61,7 +61,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
     private async ValueTask<CacheRead> FetchAllAsync(bool isBackground, Pace? pace, CancellationToken cancellation)
     {
         // In the background a quarter of what a reader gets, who may come at any time.
-        int count = (int)Math.Clamp((pace?.BytesPerSecond ?? long.MaxValue) / 4 / CacheOptions.BlockSize, 1, isBackground ? MaxWindow / 4 : MaxWindow);
+        int count = (int)Math.Clamp((pace?.AtOnce ?? long.MaxValue) / CacheOptions.BlockSize, 1, isBackground ? MaxWindow / 4 : MaxWindow);
         long begun = Resources.Time.GetTimestamp();
         var paid = plan.CompletedBlocks;
         int fruitless = 0;

@@ -15,7 +15,6 @@ internal sealed class Prefetch(ModelTree tree, Inventory inventory, PrefetchOpti
 
     private readonly CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
     private readonly Func<string, bool> isWanted = options.Filter();
-    private readonly Pace? pace = options.LimitRate is { } rate ? new Pace(rate, TimeProvider.System) : null;
     private readonly Dictionary<string, PrefetchFile> files = [];
     private readonly Dictionary<string, string> unlistable = [];
     private readonly Channel<FinishedFile> finished = Channel.CreateUnbounded<FinishedFile>();
@@ -99,8 +98,10 @@ internal sealed class Prefetch(ModelTree tree, Inventory inventory, PrefetchOpti
     {
         try
         {
-            var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Jobs, CancellationToken = stop.Token };
-            await Parallel.ForEachAsync(files.Values, parallel, async (file, token) => await CompleteAsync(file, token));
+            var jobs = Math.Clamp(files.Count, 1, options.JobsAtOnce);
+            var pace = options.LimitRate is { } rate ? new Pace(rate, TimeProvider.System, jobs) : null;
+            var parallel = new ParallelOptions { MaxDegreeOfParallelism = jobs, CancellationToken = stop.Token };
+            await Parallel.ForEachAsync(files.Values, parallel, async (file, token) => await CompleteAsync(file, pace, token));
         }
         finally
         {
@@ -108,7 +109,7 @@ internal sealed class Prefetch(ModelTree tree, Inventory inventory, PrefetchOpti
         }
     }
 
-    private async Task CompleteAsync(PrefetchFile file, CancellationToken token)
+    private async Task CompleteAsync(PrefetchFile file, Pace? pace, CancellationToken token)
     {
         lock (gate)
             running.Add(file);

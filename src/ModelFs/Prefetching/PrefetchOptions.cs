@@ -1,4 +1,6 @@
+using System.Text.Json.Serialization;
 using Microsoft.Extensions.FileSystemGlobbing;
+using ModelFs.Cache;
 
 namespace ModelFs.Prefetching;
 
@@ -12,6 +14,10 @@ internal sealed record PrefetchOptions(IReadOnlyList<string> Include, int Jobs =
 
     /// <summary>More would take the places to fetch of those who read.</summary>
     public const int MostJobs = 64;
+
+    /// <summary>As many of <see cref="Jobs"/> as get a block each in a quarter of a second: more would begin with a burst that the rate forbids.</summary>
+    [JsonIgnore]
+    public int JobsAtOnce => LimitRate is { } rate ? (int)Math.Clamp(rate / 4 / CacheOptions.BlockSize, 1, Jobs) : Jobs;
 
     public static PrefetchOptions Default { get; } = new([]);
 
