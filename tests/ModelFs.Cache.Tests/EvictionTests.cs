@@ -141,6 +141,30 @@ public sealed class EvictionTests
     }
 
     [Fact]
+    public async Task What_was_read_whole_and_closed_may_go_while_its_completion_still_rests()
+    {
+        await using var test = await TestCache.OpenAsync();
+        byte[] content = TestContent.Make("content", 40 * Block);
+        test.Time.HoldsTimers = true;
+        var rest = new TaskCompletionSource();
+        using (var handle = test.Open("read", content, new TestSource(content) { OnRead = at => at < 30 * Block ? Task.CompletedTask : rest.Task }))
+        {
+            await handle.ExpectAsync(content, 0, 10 * Block);
+            await handle.ExpectAsync(content, 10 * Block, 10 * Block);
+            await HandleReads.UntilAsync(() => test.Cache.Resources.CompletionPlaces.Taken == 1, "it is completed in the background");
+            rest.SetResult();
+            await handle.ExpectAllAsync(content);
+            await HandleReads.UntilAsync(() => handle.State.Sealed, "it is complete");
+        }
+
+        for (var patience = DateTime.UtcNow + TestCache.Patience; File.Exists(test.ObjectPath("read")); await Task.Delay(50))
+        {
+            await test.Cache.Inventory.EvictAsync(new EvictionRequest(All: true), CancellationToken.None);
+            Assert.True(DateTime.UtcNow < patience, "it stays");
+        }
+    }
+
+    [Fact]
     public async Task More_pinned_and_open_objects_than_one_look_takes_keep_none_of_the_others_from_going()
     {
         await using var test = await TestCache.OpenAsync(Limit);

@@ -99,13 +99,13 @@ internal sealed class CachedObject
     /// <summary>[locked] Ends when something happens next: a block is stored, a fetch or sealing ends, the size is learned.</summary>
     public Task Changed => changed.Task;
 
-    /// <summary>Nothing is being done with it.</summary>
+    /// <summary>Nothing is being done with it. A completion that still rests does nothing to what is sealed meanwhile.</summary>
     public bool IsIdle
     {
         get
         {
             lock (gate)
-                return ready.IsCompleted && plan.IsIdle && !sealing.IsRunning && !completion.IsRunning;
+                return ready.IsCompleted && plan.IsIdle && !sealing.IsRunning && (!completion.IsRunning || sealing.IsSealed);
         }
     }
 
