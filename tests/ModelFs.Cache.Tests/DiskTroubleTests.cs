@@ -342,6 +342,7 @@ public sealed class DiskTroubleTests
         }
 
         // The number is what tells the new file from one that the index may remember.
+        await test.CloseAsync();
         disk.OnSetGeneration = null;
         await test.ReopenAsync();
         Assert.False(File.Exists(test.ObjectPath("a")));
