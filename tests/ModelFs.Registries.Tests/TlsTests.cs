@@ -43,13 +43,16 @@ public sealed class TlsTests : IAsyncLifetime
         authority.Dispose();
     }
 
-    private X509Certificate2 Issue(string name)
+    /// <param name="issuer">Where the certificate says that its issuer's is to be had.</param>
+    private X509Certificate2 Issue(string name, Uri? issuer = null)
     {
         using var key = RSA.Create(2048);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         var names = new SubjectAlternativeNameBuilder();
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
+        if (issuer is not null)
+            request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(null, [issuer.AbsoluteUri]));
         using var issued = request.Create(authority, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
         var whole = issued.CopyWithPrivateKey(key);
         File.WriteAllText(Path.Join(directory.Path, name), whole.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem());
@@ -100,5 +103,35 @@ public sealed class TlsTests : IAsyncLifetime
         await registry.PingAsync(default).MustFail(RegistryErrorKind.Unavailable);
         Assert.Null(shown);
         Assert.Empty(server.Requests);
+    }
+
+    [Theory]
+    [InlineData("nothing")]
+    [InlineData("bundle")]
+    [InlineData("insecure")]
+    [InlineData("redirect")]
+    public async Task No_address_is_asked_that_a_certificate_names(string trust)
+    {
+        await using var named = new MisbehavingServer();
+        named.On("/", exchange => exchange.RespondAsync(200, authority.Export(X509ContentType.Cert), ("Content-Type", "application/pkix-cert")));
+        // The server's side asks for it, too, if it is let.
+        var certificate = SslStreamCertificateContext.Create(Issue("hostile", new Uri(named.Uri, "authority")), null, offline: true);
+        await using var hostile = new MisbehavingServer(tls: new SslServerAuthenticationOptions { ServerCertificateContext = certificate });
+        hostile.OnJson("/", "{}");
+        await using var home = new MisbehavingServer();
+        home.On("/", exchange => exchange.RespondAsync(302, [], ("Location", hostile.Uri.AbsoluteUri)));
+        var bundle = Path.Join(directory.Path, "bundle");
+        using var others = RSA.Create(2048);
+        File.WriteAllText(bundle, new CertificateRequest("CN=another authority", others, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+            .CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1)).ExportCertificatePem());
+        (string, string)[] environment = trust switch
+        {
+            "bundle" => [("MLFLOW_TRACKING_SERVER_CERT_PATH", bundle)],
+            "insecure" => [("MLFLOW_TRACKING_INSECURE_TLS", "true")],
+            _ => [],
+        };
+        await using var registry = TestRegistry.At(trust == "redirect" ? home.Uri : hostile.Uri, null, environment);
+        Assert.Equal(trust == "insecure", (await registry.PingAsync(default)).IsOk);
+        Assert.Empty(named.Requests);
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 
 namespace ModelFs.Registries.Http;
 
@@ -31,8 +32,7 @@ internal static class Connector
 
     public static HttpMessageInvoker ToHome(Uri home, ClientIdentity identity, AddressRule rule)
     {
-        var handler = Plain();
-        handler.SslOptions = identity.Tls;
+        var handler = Plain(identity.Tls);
         // A machine-wide proxy serves what is elsewhere.
         handler.UseProxy = !home.IsLoopback;
         handler.ConnectCallback = async (context, cancellation) =>
@@ -48,7 +48,7 @@ internal static class Connector
 
     public static HttpMessageInvoker ToOthers(AddressRule rule)
     {
-        var handler = Plain();
+        var handler = Plain(new SslClientAuthenticationOptions());
         // A proxy would connect for us, to an address that nobody checked.
         handler.UseProxy = false;
         handler.ConnectCallback = async (context, cancellation) =>
@@ -56,18 +56,25 @@ internal static class Connector
         return new HttpMessageInvoker(handler);
     }
 
-    private static SocketsHttpHandler Plain() => new()
+    private static SocketsHttpHandler Plain(SslClientAuthenticationOptions tls)
     {
-        AllowAutoRedirect = false,
-        UseCookies = false,
-        AutomaticDecompression = DecompressionMethods.None,
-        ConnectTimeout = ConnectTimeout,
-        PooledConnectionLifetime = TimeSpan.FromMinutes(5), // follows DNS
-        MaxConnectionsPerServer = 64,
-        MaxResponseHeadersLength = 64,
-        // Bytes of an abandoned body are bytes the origin sent for nothing.
-        MaxResponseDrainSize = 0,
-    };
+        // A certificate may name an address to have its issuer's from: one that nobody checked, asked while the thread waits that reads the sockets.
+        tls.CertificateChainPolicy ??= new X509ChainPolicy { RevocationMode = X509RevocationMode.NoCheck };
+        tls.CertificateChainPolicy.DisableCertificateDownloads = true;
+        return new SocketsHttpHandler
+        {
+            SslOptions = tls,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ConnectTimeout = ConnectTimeout,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5), // follows DNS
+            MaxConnectionsPerServer = 64,
+            MaxResponseHeadersLength = 64,
+            // Bytes of an abandoned body are bytes the origin sent for nothing.
+            MaxResponseDrainSize = 0,
+        };
+    }
 
     private static async ValueTask<NetworkStream> ConnectAsync(
         DnsEndPoint target, Func<AddressRule, IPAddress, bool> permitted, AddressRule rule, CancellationToken cancellation)
