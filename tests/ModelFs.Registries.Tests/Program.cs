@@ -15,7 +15,7 @@ internal static class Program
         await SayAsync(registry.PingAsync(default).AsTask());
 
         await using var tree = TestRegistry.Tree(uri);
-        await using var content = (await SayAsync(tree.OpenAsync(new TreeFile("file", 8, "\"tag\"", null), 0, 4, default).AsTask())).Must();
+        await using var content = await tree.OpenAsync(new TreeFile("file", 8, "\"tag\"", null), 0, 4, default).Must();
         await SayAsync(content.Body.ReadAsync(new byte[4]).AsTask());
         await SayAsync(tree.OpenAsync(new TreeFile("changed", 8, "\"tag\"", null), 0, 4, default).AsTask());
     }
