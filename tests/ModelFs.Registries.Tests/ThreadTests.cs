@@ -1,7 +1,4 @@
-using System.Diagnostics;
 using ModelFs.Registries.Http;
-using ModelFs.Registries.Tests.Support;
-using ModelFs.Testing.Http;
 
 namespace ModelFs.Registries.Tests;
 
@@ -9,56 +6,6 @@ namespace ModelFs.Registries.Tests;
 public sealed class ThreadTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
-
-    [Fact]
-    public async Task Where_sockets_are_read_no_answer_is_taken_apart()
-    {
-        await using var server = new MisbehavingServer();
-        TaskCompletionSource[] waits = [new(), new(), new()];
-        server.On("/api", async (exchange, cancellation) =>
-        {
-            await waits[0].Task.WaitAsync(cancellation);
-            await exchange.RespondAsync(200, "{}");
-        });
-        server.On("/changed", async (exchange, cancellation) =>
-        {
-            await waits[2].Task.WaitAsync(cancellation);
-            await exchange.RespondAsync(206, "1234"u8.ToArray(), ("ETag", "\"other\""), ("Content-Range", "bytes 0-3/8"));
-        });
-        server.On("/file", async (exchange, cancellation) =>
-        {
-            await exchange.SendHeadAsync(206, "Scripted", new Dictionary<string, string>
-            {
-                ["ETag"] = "\"tag\"", ["Content-Range"] = "bytes 0-3/8", ["Content-Length"] = "4",
-            });
-            await waits[1].Task.WaitAsync(cancellation);
-            await exchange.SendAsync("1234");
-        });
-
-        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, server.Uri.AbsoluteUri]) { RedirectStandardOutput = true };
-        start.Environment["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1";
-        using var process = Process.Start(start)!;
-        try
-        {
-            var said = new List<string>();
-            int waiting = 0;
-            while (await process.StandardOutput.ReadLineAsync().WaitAsync(Patience) is { } line)
-            {
-                if (line == Program.Waiting)
-                    waits[waiting++].SetResult();
-                else
-                    said.Add(line);
-            }
-
-            Assert.Equal(3, said.Count);
-            Assert.Equal(("pool", "pool"), (said[0], said[2]));
-        }
-        finally
-        {
-            if (!process.HasExited)
-                process.Kill();
-        }
-    }
 
     [Fact]
     public async Task An_answer_is_taken_apart_on_the_pool_whoever_brings_it()
