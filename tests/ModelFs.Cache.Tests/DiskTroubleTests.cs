@@ -1,7 +1,5 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using ModelFs.Cache.Crash;
-using ModelFs.Cache.Fetching;
 using ModelFs.Cache.Objects;
 using ModelFs.Cache.Space;
 
@@ -120,82 +118,6 @@ public sealed class DiskTroubleTests
     }
 
     [Fact]
-    public async Task A_disk_that_does_not_answer_holds_up_no_reader_of_what_arrives()
-    {
-        using var stuck = new ManualResetEventSlim();
-        var disk = new FaultyDisk { OnWrite = stuck.Wait };
-        await using var test = new TestCache { OpenFile = disk.Open };
-        await test.ReopenAsync();
-        // More than all the memory that blocks in flight may take.
-        byte[] content = TestContent.Make("a", 400 * Block);
-        var source = new TestSource(content) { ChunkSize = Block };
-        using (var handle = test.Open("a", content, source))
-        {
-            await handle.ExpectAllAsync(content, 1 << 20);
-            Assert.Contains("not answered", test.Cache.Status.Fault);
-            Assert.InRange(test.Cache.Resources.Buffers.InUse, 1, BufferPool.Capacity);
-        }
-
-        stuck.Set();
-        await Task.Delay(2100);
-        await test.FillAsync("b", content[..Block]);
-        Assert.Null(test.Cache.Status.Fault);
-    }
-
-    [Fact]
-    public async Task A_disk_that_does_not_answer_never_holds_the_thread_that_brings_bytes()
-    {
-        using var stuck = new ManualResetEventSlim();
-        var disk = new FaultyDisk { OnWrite = stuck.Wait, OnRead = stuck.Wait, OnSync = stuck.Wait };
-        using var pieces = new BlockingCollection<TaskCompletionSource>();
-        // It brings a piece only when it has come back from handing on the one before.
-        var bringer = new Thread(() =>
-        {
-            foreach (var piece in pieces.GetConsumingEnumerable())
-                piece.SetResult();
-        });
-        bringer.Start();
-        await using (var test = new TestCache { OpenFile = disk.Open })
-        {
-            await test.ReopenAsync();
-            byte[] content = TestContent.Make("a", 40 * Block);
-            using var handle = test.Open("a", content, new TestSource(content) { ChunkSize = Block / 2, OnRead = _ => NextAsync() });
-            await handle.ExpectAllAsync(content, 1 << 20);
-            stuck.Set();
-        }
-
-        pieces.CompleteAdding();
-        Assert.True(bringer.Join(TestCache.Patience));
-
-        Task NextAsync()
-        {
-            var piece = new TaskCompletionSource();
-            pieces.Add(piece);
-            return piece.Task;
-        }
-    }
-
-    [Fact]
-    public async Task Reads_that_hang_on_the_disk_hold_up_no_fetch()
-    {
-        using var stuck = new ManualResetEventSlim();
-        var disk = new FaultyDisk();
-        await using var test = new TestCache { OpenFile = disk.Open };
-        await test.ReopenAsync();
-        byte[] cached = TestContent.Make("cached", 8 * Block), fresh = TestContent.Make("fresh", 8 * Block);
-        await test.FillAsync("cached", cached);
-        using var arrived = test.Open("fresh", fresh, new TestSource(fresh));
-        await arrived.ExpectAsync(fresh, 0, 10); // Its loading needs the disk; from here on it does not.
-        using var hung = test.Open("cached", cached, new TestSource(cached));
-        disk.OnRead = stuck.Wait;
-        var waiting = Enumerable.Range(0, 3).Select(i => hung.ReadAsync(i * Block, 10)).ToList();
-        await arrived.ExpectAsync(fresh, 3 * Block, Block);
-        Assert.All(waiting, w => Assert.False(w.IsCompleted));
-        stuck.Set();
-        await Task.WhenAll(waiting);
-    }
-
-    [Fact]
     public async Task Blocks_that_cannot_be_synced_are_not_in_the_index()
     {
         var disk = new FaultyDisk { SyncErrno = 5 };
@@ -310,23 +232,6 @@ public sealed class DiskTroubleTests
     }
 
     [Fact]
-    public async Task A_sync_that_hangs_does_not_keep_the_cache_from_closing()
-    {
-        var (syncing, disk) = (new Obstruction(), new FaultyDisk());
-        disk.OnSync = syncing.Meet;
-        await CloseWhileItHangsAsync(disk, syncing, _ => { });
-    }
-
-    [Fact]
-    public async Task A_write_that_hangs_does_not_keep_the_cache_from_closing_and_keeps_its_directory_and_its_memory()
-    {
-        var (writing, disk) = (new Obstruction(), new FaultyDisk());
-        disk.OnWrite = writing.Meet;
-        var closed = await CloseWhileItHangsAsync(disk, writing, cache => Assert.NotEqual(0, cache.Resources.Buffers.InUse));
-        Assert.Equal(0, closed.Resources.Buffers.InUse);
-    }
-
-    [Fact]
     public async Task A_file_that_cannot_be_given_its_number_gets_no_blocks_until_it_can()
     {
         var disk = new FaultyDisk { OnSetGeneration = () => throw new IOException("No space left on device") };
@@ -368,46 +273,6 @@ public sealed class DiskTroubleTests
         space.Settle(loaded, Block, isWritten: true);
         Assert.Equal((free - Block, Block), (space.FreeBytes, catalog.Bytes));
         test.Cache.Close(loaded);
-    }
-
-    /// <summary>Closes a cache while its disk hangs. What hangs may yet write: until it has ended, nobody else gets the directory, and then it writes no more.</summary>
-    private static async Task<BlockCache> CloseWhileItHangsAsync(FaultyDisk disk, Obstruction obstruction, Action<BlockCache> check)
-    {
-        await using var test = new TestCache { OpenFile = disk.Open };
-        await test.ReopenAsync();
-        using var release = obstruction;
-        byte[] content = TestContent.Make("a", 10 * Block);
-        using (var handle = test.Open("a", content, new TestSource(content)))
-        {
-            await handle.ExpectAsync(content, 3 * Block, Block);
-            await HandleReads.UntilAsync(() => obstruction.IsMet, "the disk hangs");
-        }
-
-        var closed = test.Cache;
-        await test.CloseAsync();
-        check(closed);
-        await Assert.ThrowsAsync<CacheInUseException>(test.ReopenAsync);
-        obstruction.Dispose();
-        await closed.GivenBack.WaitAsync(TestCache.Patience);
-        await test.ReopenAsync();
-        return closed;
-    }
-
-    /// <summary>Something at which a disk hangs, until it is disposed of.</summary>
-    private sealed class Obstruction : IDisposable
-    {
-        private readonly TaskCompletionSource end = new();
-        private volatile bool isMet;
-
-        public bool IsMet => isMet;
-
-        public void Meet()
-        {
-            isMet = true;
-            end.Task.Wait();
-        }
-
-        public void Dispose() => end.TrySetResult();
     }
 
     /// <summary>Lets go, however the test ends, what would keep the cache from closing.</summary>
