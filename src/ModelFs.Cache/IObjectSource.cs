@@ -4,7 +4,7 @@ namespace ModelFs.Cache;
 public interface IObjectSource
 {
     /// <summary>Opens the bytes <c>[offset, offset + length)</c>. A source that cannot start there answers from byte 0 to the end, and its stream says so.</summary>
-    /// <remarks><paramref name="length"/> is <see cref="long.MaxValue"/> while nobody knows the object's size: to the end then. Retries, time limits and a stalled body are the source's business: each call and each read of the stream ends in bounded time. A read may end on a thread that the source needs for others: nothing of the cache blocks there.</remarks>
+    /// <remarks><paramref name="length"/> is <see cref="long.MaxValue"/> while nobody knows the object's size: to the end then. Retries, time limits and a stalled body are the source's business: each call and each read of the stream ends in bounded time.</remarks>
     /// <exception cref="SourceException">The bytes cannot be had.</exception>
     ValueTask<SourceStream> OpenAsync(long offset, long length, CancellationToken cancellation);
 }

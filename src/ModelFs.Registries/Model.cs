@@ -20,10 +20,7 @@ public sealed record Page<T>(IReadOnlyList<T> Items, string? NextToken);
 
 /// <param name="Offset">Where the body begins: what was asked for, or 0.</param>
 /// <param name="TotalLength">The file's length, where the answer says it.</param>
-/// <remarks>
-/// Reading the body ends with an <see cref="IOException"/> when it stalls, breaks off, or is not as long as its headers say, and may end on a
-/// thread that reads the sockets of all: whoever awaits it must not block there.
-/// </remarks>
+/// <remarks>Reading the body ends with an <see cref="IOException"/> when it stalls, breaks off, or is not as long as its headers say.</remarks>
 public sealed record ContentStream(Stream Body, long Offset, long? TotalLength) : IAsyncDisposable
 {
     public ValueTask DisposeAsync() => Body.DisposeAsync();

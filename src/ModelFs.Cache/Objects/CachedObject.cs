@@ -218,10 +218,10 @@ internal sealed class CachedObject
         Touch();
     }
 
-    /// <summary>A block is whole: it is handed to a writer, and hashed in passing.</summary>
+    /// <summary>A block is whole: hash it in passing, and hand it to a writer.</summary>
     public void Arrived(InflightBlock block)
     {
-        sealing.Arrived(plan);
+        sealing.Arrived(block, plan);
         writes.Add(block);
         var job = new WriteJob(this, writes);
         if (!Resources.Writers.Post(job))

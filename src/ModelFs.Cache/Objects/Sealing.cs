@@ -38,12 +38,19 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
 
     public void Quarantine() => isQuarantined = true;
 
-    /// <summary>A block is whole: the bytes that come next are hashed while they are in memory, and after them those that came before their turn.</summary>
-    /// <remarks>On the pool: 256 KiB take up to a millisecond, and the thread that brings them may be the one that brings everybody's.</remarks>
-    public void Arrived(FetchPlan plan)
+    /// <summary>A block is whole: its bytes are hashed in passing, and after them those that came before their turn and are still in memory.</summary>
+    public void Arrived(InflightBlock block, FetchPlan plan)
     {
-        if (hash is not null && plan.Hold(hash.Next) is { } held)
-            ThreadPool.UnsafeQueueUserWorkItem(static work => work.Sealing.Hash(work.Held, work.Plan), (Sealing: this, Held: held, Plan: plan), preferLocal: false);
+        if (hash is null)
+            return;
+        hash.Append(block.Number, Bytes(block));
+        while (hash.Next is var next && plan.Hold(next) is { } held)
+        {
+            hash.Append(next, Bytes(held));
+            plan.Unread(held);
+            if (hash.Next <= next)
+                return; // Somebody else is at it.
+        }
     }
 
     /// <summary>[locked] Verifies and seals what is complete, on the sealer's thread. 0, or why it could not be.</summary>
@@ -121,34 +128,14 @@ internal sealed class Sealing(CachedObject owner, BlockMap map, Lock gate) : IDi
             Unseal();
     }
 
-    private void Hash(InflightBlock? held, FetchPlan plan)
-    {
-        while (held is { } block)
-        {
-            try
-            {
-                hash!.Append(block.Number, block.Buffer!.Span[..map.LengthOf(block.Number)]);
-            }
-            catch (ObjectDisposedException)
-            {
-                // The cache is closing.
-            }
-            finally
-            {
-                plan.Unread(block);
-            }
-
-            // Unless somebody else is at it.
-            held = hash!.Next > block.Number ? plan.Hold(hash.Next) : null;
-        }
-    }
-
     private void Unseal()
     {
         owner.Resources.Catalog.Unseal(owner.Key);
         DurableFile.TryDelete(Sidecar.PathOf(owner.Resources.Paths.Of(owner.Key)), owner.Resources.Log);
         owner.IndexSealing();
     }
+
+    private ReadOnlySpan<byte> Bytes(InflightBlock block) => block.Buffer!.Span[..map.LengthOf(block.Number)];
 
     public void Dispose() => hash?.Dispose();
 }

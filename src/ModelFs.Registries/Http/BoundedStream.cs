@@ -3,22 +3,15 @@ namespace ModelFs.Registries.Http;
 /// <summary>More bytes than any sane answer has.</summary>
 internal sealed class AnswerTooLongException(long limit) : IOException($"it is longer than {limit} bytes");
 
-/// <summary>An answer that is taken apart as it comes, on the pool: at most <paramref name="limit"/> bytes of another stream, and says so when there are more.</summary>
+/// <summary>Reads at most <paramref name="limit"/> bytes of another stream, and says so when there are more.</summary>
 internal sealed class BoundedStream(Stream inner, long limit) : ForwardStream
 {
     private long position;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        try
-        {
-            var count = await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
-            position += count;
-            return position <= limit ? count : throw new AnswerTooLongException(limit);
-        }
-        finally
-        {
-            await PoolThread.EnterAsync().ConfigureAwait(false);
-        }
+        var count = await inner.ReadAsync(buffer, cancellationToken);
+        position += count;
+        return position <= limit ? count : throw new AnswerTooLongException(limit);
     }
 }

@@ -58,7 +58,7 @@ internal static class Connector
 
     private static SocketsHttpHandler Plain(SslClientAuthenticationOptions tls)
     {
-        // A certificate may name an address to have its issuer's from: one that nobody checked, asked while the thread waits that reads the sockets.
+        // A certificate may name an address to have its issuer's from: one that nobody checked.
         tls.CertificateChainPolicy ??= new X509ChainPolicy { RevocationMode = X509RevocationMode.NoCheck };
         tls.CertificateChainPolicy.DisableCertificateDownloads = true;
         return new SocketsHttpHandler

@@ -15,9 +15,6 @@ internal sealed record Question(string What, Uri Target, RangeHeaderValue? Range
     /// <summary>Besides those that every request has.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
 
-    /// <summary>Whether the answer is one to hand on, byte by byte: with 200 or 206 it is given where its head was read (see <see cref="PoolThread"/>).</summary>
-    public bool IsForContent { get; init; }
-
     /// <summary>Whether a redirect from one address to another is an answer in itself, and is not followed.</summary>
     public Func<Uri, Uri, bool>? EndsAt { get; init; }
 }
@@ -64,17 +61,24 @@ internal sealed class RegistryClient : IDisposable
     /// A route that MLflow has switched off is 501.</returns>
     public async ValueTask<RegistryResult<HttpResponseMessage>> AskAsync(Question question, Call call)
     {
-        var isContent = false;
-        try
+        var target = question.Target;
+        for (var hop = 0; hop <= MaxRedirects; hop++)
         {
-            var answer = await FollowAsync(question, call).ConfigureAwait(false);
-            isContent = question.IsForContent && answer is { IsOk: true, Value.StatusCode: HttpStatusCode.OK or HttpStatusCode.PartialContent };
-            return answer;
+            var answer = await AskOneAsync(question, target, call);
+            if (!answer.IsOk) return answer;
+            var response = answer.Value;
+            if (!IsRedirect(response.StatusCode)) return await JudgeAsync(question, target, response, call);
+            var location = response.Headers.Location;
+            if (location is not null && Uri.TryCreate(target, location, out var next) && question.EndsAt?.Invoke(target, next) == true) return response;
+            response.Dispose();
+            if (location is null || !Uri.TryCreate(target, location, out next))
+                return Error(RegistryErrorKind.Malformed, question, target, "redirects to nowhere");
+            target = next;
+            if (target.Scheme != Uri.UriSchemeHttp && target.Scheme != Uri.UriSchemeHttps)
+                return Error(RegistryErrorKind.Denied, question, $"redirects to {Shown.Escaped(target.Scheme)}:, which is not followed");
         }
-        finally
-        {
-            if (!isContent) await PoolThread.EnterAsync().ConfigureAwait(false);
-        }
+
+        return Error(RegistryErrorKind.Malformed, question, $"redirects more than {MaxRedirects} times");
     }
 
     public RegistryError Error(RegistryErrorKind kind, Question question, Uri target, string fault)
@@ -96,28 +100,6 @@ internal sealed class RegistryClient : IDisposable
     {
         toHome.Dispose();
         toOthers.Dispose();
-    }
-
-    private async ValueTask<RegistryResult<HttpResponseMessage>> FollowAsync(Question question, Call call)
-    {
-        var target = question.Target;
-        for (var hop = 0; hop <= MaxRedirects; hop++)
-        {
-            var answer = await AskOneAsync(question, target, call);
-            if (!answer.IsOk) return answer;
-            var response = answer.Value;
-            if (!IsRedirect(response.StatusCode)) return await JudgeAsync(question, target, response, call);
-            var location = response.Headers.Location;
-            if (location is not null && Uri.TryCreate(target, location, out var next) && question.EndsAt?.Invoke(target, next) == true) return response;
-            response.Dispose();
-            if (location is null || !Uri.TryCreate(target, location, out next))
-                return Error(RegistryErrorKind.Malformed, question, target, "redirects to nowhere");
-            target = next;
-            if (target.Scheme != Uri.UriSchemeHttp && target.Scheme != Uri.UriSchemeHttps)
-                return Error(RegistryErrorKind.Denied, question, $"redirects to {Shown.Escaped(target.Scheme)}:, which is not followed");
-        }
-
-        return Error(RegistryErrorKind.Malformed, question, $"redirects more than {MaxRedirects} times");
     }
 
     private async ValueTask<RegistryResult<HttpResponseMessage>> AskOneAsync(Question question, Uri target, Call call)

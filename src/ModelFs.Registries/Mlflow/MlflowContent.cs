@@ -76,10 +76,7 @@ internal sealed class MlflowContent(MlflowApi api, RegistryOptions options, ILog
         var question = new Question(
             $"the content of {Shown.Quoted(file.Path)}", target,
             attempt.Ranged ? new RangeHeaderValue(offset, offset + length - 1) : null,
-            new Treatment(Patient: !attempt.Ranged || attempt.Route == Route.Proxy, RetryBrokenAnswers: false))
-        {
-            IsForContent = true,
-        };
+            new Treatment(Patient: !attempt.Ranged || attempt.Route == Route.Proxy, RetryBrokenAnswers: false));
         var answer = await api.Client.AskAsync(question, call);
         if (answer.Error is { } error) return error;
         var response = answer.Value;
@@ -123,7 +120,6 @@ internal sealed class MlflowContent(MlflowApi api, RegistryOptions options, ILog
         if (found.Fault is { } fault)
         {
             response.Dispose();
-            await PoolThread.EnterAsync();
             return api.Client.Error(RegistryErrorKind.Malformed, question, fault);
         }
 

@@ -108,15 +108,11 @@ internal sealed class HttpTree : IFileTree
                 what, address.OfFile(file.Path), isRanged ? new RangeHeaderValue(offset, offset + length - 1) : null, Impatient)
             {
                 Headers = TreeValidators.Precondition(file.Validator),
-                IsForContent = true,
             };
             if (!isGiven && !validators.TryBegin(file.Validator))
                 return Changed(question, "gives neither ETag nor Last-Modified, so that what was fetched of it before cannot be continued");
             var answer = await client.AskAsync(question, call);
-            if (answer.Error is { } error) return error;
-            var content = await CheckedAsync(question, answer.Value, file, offset, length, call);
-            if (!content.IsOk) await PoolThread.EnterAsync();
-            return content;
+            return answer.Error is { } error ? error : await CheckedAsync(question, answer.Value, file, offset, length, call);
         }, cancellation);
     }
 

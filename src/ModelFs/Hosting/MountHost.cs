@@ -32,7 +32,6 @@ internal static class MountHost
     public static async Task RunAsync(
         ModelFsOptions options, IReadOnlyList<string> warnings, string mountPoint, StartReport report, CancellationToken cancellation)
     {
-        InlineSockets.Enable();
         LocalStore.RequireRegistries(options);
         await RequireLocalStoresAsync(options, cancellation);
         using var logs = Logging.Create(options, LogLevel.Information);
