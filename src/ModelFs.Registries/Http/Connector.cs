@@ -69,7 +69,9 @@ internal static class Connector
             AutomaticDecompression = DecompressionMethods.None,
             ConnectTimeout = ConnectTimeout,
             PooledConnectionLifetime = TimeSpan.FromMinutes(5), // follows DNS
-            MaxConnectionsPerServer = 64,
+            // More than the 120 bodies that the cache fetches of one registry at most: what waited here for a slow body to end, a name or
+            // another body, would be taken for an origin that does not answer, and for all its readers.
+            MaxConnectionsPerServer = 256,
             MaxResponseHeadersLength = 64,
             // Bytes of an abandoned body are bytes the origin sent for nothing.
             MaxResponseDrainSize = 0,

@@ -41,6 +41,31 @@ public sealed class TreeContentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Names_are_answered_beside_as_many_slow_bodies_as_there_may_be()
+    {
+        server.On("/", async (exchange, cancellation) =>
+        {
+            exchange.KeepAlive = true;
+            await exchange.SendHeadAsync(200, "OK", [new("Content-Length", "200"), new("ETag", "\"v1\"")]);
+            if (exchange.Request.Method == "GET")
+                await Task.Delay(Timeout.Infinite, cancellation);
+        });
+        var bodies = new List<ContentStream>();
+        try
+        {
+            // What the cache fetches of one registry at once: half of its places for readers and of those for what is read ahead.
+            for (var i = 0; i < 120; i++)
+                bodies.Add(await OpenAsync(Tagged, 0, 200).Must());
+            Assert.Equal(200, (await tree.FindAsync("x", default).Must()).File?.Size);
+        }
+        finally
+        {
+            foreach (var body in bodies)
+                await body.DisposeAsync();
+        }
+    }
+
+    [Fact]
     public async Task A_range_is_asked_for_only_of_the_content_that_was_found()
     {
         Answer(206, Content[10..20], ("Content-Range", "bytes 10-19/200"), ("ETag", "\"v1\""));
