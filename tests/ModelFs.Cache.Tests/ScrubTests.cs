@@ -61,6 +61,26 @@ public sealed class ScrubTests
     }
 
     [Fact]
+    public async Task A_file_that_cannot_be_opened_now_is_told_and_not_taken_for_damage()
+    {
+        await using var test = await TestCache.OpenAsync();
+        byte[] content = TestContent.Make("content", 3 * Block);
+        await test.FillAsync("whole", content);
+        await test.ReopenAsync();
+        string path = test.ObjectPath("whole"), aside = path + ".aside";
+        File.Move(path, aside);
+        File.CreateSymbolicLink(path, path); // ELOOP, which can be had at will; EMFILE is what is met
+        var report = Assert.Single(await ScrubAsync(test, null));
+        Assert.Equal(0, report.DamagedBlocks);
+        Assert.StartsWith("it could not be looked at", report.Fault, StringComparison.Ordinal);
+
+        File.Delete(path);
+        File.Move(aside, path);
+        Assert.Null(Assert.Single(await ScrubAsync(test, null)).Fault);
+        Assert.True(test.Cache.IsSealed(TestContent.KeyOf("whole")));
+    }
+
+    [Fact]
     public async Task A_file_that_is_gone_is_found_and_fetched_again()
     {
         await using var test = await TestCache.OpenAsync();

@@ -25,6 +25,19 @@ internal sealed class ObjectScrub(BlockCache cache, Action<int> reading, Cancell
     /// <returns>Blocks that were wrong, and what was, in words; null when all was right.</returns>
     public (int Damaged, string? Fault) Verify(ObjectKey key, bool withDigest)
     {
+        try
+        {
+            return VerifyOpened(key, withDigest);
+        }
+        catch (IOException e)
+        {
+            // Too many files are open, say: nothing is known of the object, so nothing is done with it.
+            return (0, $"it could not be looked at: {e.Message}");
+        }
+    }
+
+    private (int Damaged, string? Fault) VerifyOpened(ObjectKey key, bool withDigest)
+    {
         var (expected, digest) = Expected(key);
         if (expected is null)
             return (0, null);
@@ -241,6 +254,8 @@ internal sealed class ObjectScrub(BlockCache cache, Action<int> reading, Cancell
     private static int LengthOf(IndexedObject expected, int block) => (int)Math.Min(BlockSize, expected.Record.Size - (long)block * BlockSize);
 
     /// <summary>For random access: what the kernel would read ahead, a drop of the next block's pages would have it read twice.</summary>
+    /// <returns>Null where there is no such file.</returns>
+    /// <exception cref="IOException">It cannot be opened now.</exception>
     private SafeFileHandle? Open(ObjectKey key)
     {
         try
@@ -248,7 +263,7 @@ internal sealed class ObjectScrub(BlockCache cache, Action<int> reading, Cancell
             return File.OpenHandle(
                 resources.Paths.Of(key), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.RandomAccess);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
         {
             return null;
         }
