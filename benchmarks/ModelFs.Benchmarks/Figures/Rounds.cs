@@ -31,7 +31,11 @@ internal sealed class Rounds
 {
     private readonly Dictionary<string, List<Sample>> samples = [];
 
-    public static async Task<Rounds> RunAsync(Bench bench, string what, params IReadOnlyList<Contestant> contestants)
+    public static Task<Rounds> RunAsync(Bench bench, string what, params IReadOnlyList<Contestant> contestants) =>
+        RunPreparedAsync(bench, what, static () => Task.CompletedTask, contestants);
+
+    /// <param name="prepare">Done before each round.</param>
+    public static async Task<Rounds> RunPreparedAsync(Bench bench, string what, Func<Task> prepare, params IReadOnlyList<Contestant> contestants)
     {
         var rounds = new Rounds();
         bench.Progress($"{what}: {string.Join(", ", contestants.Select(contestant => contestant.Name))}");
@@ -39,6 +43,7 @@ internal sealed class Rounds
         {
             var order = contestants.ToArray();
             bench.Random.Shuffle(order);
+            await prepare();
             foreach (var contestant in order)
             {
                 bench.Cancellation.ThrowIfCancellationRequested();
