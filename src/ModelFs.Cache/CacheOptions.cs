@@ -20,6 +20,12 @@ public sealed record CacheOptions
     public IReadOnlyDictionary<string, OwnerLimits> Limits { get; init; } = new Dictionary<string, OwnerLimits>();
 
     /// <summary>
+    /// Whether objects are removed as soon as the limits say so. Default: yes. A process that came to look leaves that to the one that the limits
+    /// are set for; what it stores itself takes its room by them all the same.
+    /// </summary>
+    public bool KeepsLimits { get; init; } = true;
+
+    /// <summary>
     /// Bytes a second that are verified in the background after a kill, while nobody reads through us or fetches. 32 MiB, a quarter of the
     /// slowest disk that models are read from (125 MB/s) and a hundredth of an NVMe: 100 GiB take an hour.
     /// </summary>

@@ -105,7 +105,7 @@ internal sealed class Upkeep : IDisposable
         isSurveyed = !resources.Closing.IsCancellationRequested;
         if (isSurveyed)
             resources.Labels.Compact(cache.IsHeld, resources.Catalog.Count);
-        resources.Space.MakeRoom();
+        KeepLimits();
     }
 
     private void Beat()
@@ -124,7 +124,13 @@ internal sealed class Upkeep : IDisposable
     {
         resources.Space.Refresh();
         resources.Space.SetIndexBytes(IndexBytes());
-        resources.Space.MakeRoom();
+        KeepLimits();
+    }
+
+    private void KeepLimits()
+    {
+        if (resources.Options.KeepsLimits)
+            resources.Space.MakeRoom();
     }
 
     private void Checkpoint()

@@ -42,9 +42,10 @@ internal sealed class LocalStore : IStore
 
     public Inventory Inventory => cache.Inventory;
 
+    /// <param name="keepsLimits">Whether what is over the limits goes at once: a daemon's affair. A verb may have other limits in mind than the daemon that filled the cache.</param>
     /// <exception cref="CacheInUseException">Another process has the cache.</exception>
     /// <exception cref="ConfigurationException">A registry cannot be what the configuration says.</exception>
-    public static async Task<LocalStore> OpenAsync(ModelFsOptions options, ILoggerFactory logs, CancellationToken cancellation)
+    public static async Task<LocalStore> OpenAsync(ModelFsOptions options, bool keepsLimits, ILoggerFactory logs, CancellationToken cancellation)
     {
         var registries = CreateRegistries(options, logs);
         BlockCache cache;
@@ -56,6 +57,7 @@ internal sealed class LocalStore : IStore
                 IndexDirectory = options.Index,
                 MaxBytes = options.CacheSize,
                 MinFreeBytes = options.MinFree,
+                KeepsLimits = keepsLimits,
                 Limits = options.Registries.ToDictionary(r => r.Name, r => new OwnerLimits(r.MaxBytes, r.MaxAge)),
             };
             cache = await BlockCache.OpenAsync(cacheOptions, logs, TimeProvider.System, cancellation);

@@ -73,7 +73,7 @@ internal static class StoreFinder
                 return daemon;
             try
             {
-                return await LocalStore.OpenAsync(options, logs, cancellation);
+                return await LocalStore.OpenAsync(options, keepsLimits: false, logs, cancellation);
             }
             catch (CacheInUseException e)
             {

@@ -50,7 +50,7 @@ internal static class RegistryChecks
         try
         {
             var alone = options with { Cache = directory, Index = null, MinFree = 0, Registries = [registry] };
-            await using var store = await LocalStore.OpenAsync(alone, NullLoggerFactory.Instance, cancellation);
+            await using var store = await LocalStore.OpenAsync(alone, keepsLimits: false, NullLoggerFactory.Instance, cancellation);
             var answer = (await store.GetStatusAsync(cancellation)).Registries.Single();
             return answer.Answers
                 ? Finding.Ok(check, $"{answer.Description} answers")

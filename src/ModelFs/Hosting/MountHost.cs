@@ -48,7 +48,7 @@ internal static class MountHost
             using var export = OtlpExport.Start(LocalStore.Version);
             // Before the store: a probe sees that it is being opened, and a port that is taken costs no mount.
             await using var monitor = options.Metrics is { } endPoint ? await MonitorServer.StartAsync(endPoint, health, logs, cancellation) : null;
-            await using var store = await LocalStore.OpenAsync(options, logs, cancellation);
+            await using var store = await LocalStore.OpenAsync(options, keepsLimits: true, logs, cancellation);
             await using var app = Build(options, mountPoint, store, health, logs);
             try
             {

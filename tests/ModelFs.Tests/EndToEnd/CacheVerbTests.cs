@@ -96,6 +96,16 @@ public sealed class CacheVerbTests : OriginTests
         Assert.Equal("nothing is pinned\n", (await RunAsync("cache", "pin")).Errors);
     }
 
+    [Fact]
+    public async Task A_verb_that_looks_removes_nothing_whatever_limits_it_has_in_mind()
+    {
+        await OutputAsync("prefetch", "MLFLOW/tiny-bert/1");
+        string[] full = ["--min-free", "1PiB"];
+        Assert.Contains("in 4 files, 4 complete", await OutputAsync(["cache", "info", .. full]), StringComparison.Ordinal);
+        Assert.Matches(@"^4 files, 4\.\d+ MiB, all as they were stored\n$", await OutputAsync(["cache", "verify", .. full]));
+        Assert.Contains("removed 4 files, ", await OutputAsync(["cache", "gc", .. full]), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

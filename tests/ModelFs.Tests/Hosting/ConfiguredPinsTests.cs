@@ -17,7 +17,7 @@ public sealed class ConfiguredPinsTests : IDisposable
     public async Task Pins_that_cannot_be_taken_back_end_nothing()
     {
         var options = new ModelFsOptions { Cache = scratch["cache"] };
-        await using var store = await LocalStore.OpenAsync(options, NullLoggerFactory.Instance, CancellationToken.None);
+        await using var store = await LocalStore.OpenAsync(options, keepsLimits: true, NullLoggerFactory.Instance, CancellationToken.None);
         await store.Inventory.PinAsync([Pin.Of("MLFLOW/iris/1", "MLFLOW/iris/champion", [])], [], CancellationToken.None);
         // What the new pins would be written to, and may not be: .NET says so with another exception than a full disk.
         Directory.CreateDirectory(scratch["cache", "index", "pins.tmp"]);
