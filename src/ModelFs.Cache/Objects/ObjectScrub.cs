@@ -58,20 +58,25 @@ internal sealed class ObjectScrub(BlockCache cache, Action<int> reading, Cancell
     /// <summary>What the disk should hold: as the loaded object knows it, else as index and sidecar do.</summary>
     private (IndexedObject? Expected, ReadOnlyMemory<byte> Digest) Expected(ObjectKey key)
     {
-        if (cache.TryHold(key) is { } loaded)
-        {
-            try
-            {
-                loaded.Ready.Wait(cancellation);
-                return (loaded.Snapshot(), loaded.IsSealed ? loaded.Descriptor.Sha256 : default);
-            }
-            finally
-            {
-                cache.Close(loaded);
-            }
-        }
+        return IfLoaded(key, loaded => (loaded.Snapshot(), loaded.IsSealed ? loaded.Descriptor.Sha256 : default), out var known) ? known : Stored(key);
+    }
 
-        return Stored(key);
+    /// <summary>Asks an object that is loaded, which stays so meanwhile. False when it is not.</summary>
+    private bool IfLoaded<T>(ObjectKey key, Func<CachedObject, T> ask, out T? answer)
+    {
+        answer = default;
+        if (cache.TryHold(key) is not { } loaded)
+            return false;
+        try
+        {
+            loaded.Ready.Wait(cancellation);
+            answer = ask(loaded);
+            return true;
+        }
+        finally
+        {
+            cache.Close(loaded);
+        }
     }
 
     private (IndexedObject? Expected, ReadOnlyMemory<byte> Digest) Stored(ObjectKey key)
@@ -132,19 +137,8 @@ internal sealed class ObjectScrub(BlockCache cache, Action<int> reading, Cancell
     {
         while (!cancellation.IsCancellationRequested)
         {
-            if (cache.TryHold(key) is { } loaded)
-            {
-                try
-                {
-                    loaded.Ready.Wait(cancellation);
-                    return ifLoaded(loaded);
-                }
-                finally
-                {
-                    cache.Close(loaded);
-                }
-            }
-
+            if (IfLoaded(key, ifLoaded, out var answer))
+                return answer;
             if (cache.TryReserve(key, static _ => false))
             {
                 try

@@ -56,13 +56,7 @@ internal static class EnvCommand
         await using var daemon = await DaemonStore.ConnectAsync(ControlSocket.Find(options.Cache), cancellation);
         if (daemon is null)
             return (null, []);
-        var unknown = new List<string>();
-        await foreach (var registry in daemon.ListAsync("", cancellation))
-        {
-            if (options.Registries.All(r => r.Name != registry.Path))
-                unknown.Add(registry.Path);
-        }
-
+        var unknown = (await daemon.ListRegistriesAsync(cancellation)).Except(options.Registries.Select(r => r.Name)).ToList();
         return ((await daemon.GetDaemonAsync(cancellation)).MountPoint, unknown);
     }
 }

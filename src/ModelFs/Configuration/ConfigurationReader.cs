@@ -97,9 +97,9 @@ internal static class ConfigurationReader
     {
         var equals = value.IndexOf('=');
         if (equals <= 0)
-            throw new ConfigurationException($"--registry: '{value}' is not NAME=KIND:URI, such as MLFLOW=mlflow:http://127.0.0.1:5000");
+            throw new ConfigurationException($"{RegistryFlag}: '{value}' is not NAME=KIND:URI, such as MLFLOW=mlflow:http://127.0.0.1:5000");
         if (!flagged.Add(value[..equals]))
-            throw new ConfigurationException($"--registry: {value[..equals]} is given twice; each registry has a name of its own");
+            throw new ConfigurationException($"{RegistryFlag}: {value[..equals]} is given twice; each registry has a name of its own");
         draft.Declare(value[..equals], value[(equals + 1)..], RegistryFlag);
     }
 

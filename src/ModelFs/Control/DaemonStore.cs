@@ -59,6 +59,15 @@ internal sealed class DaemonStore : IStore
         return daemon is null ? null : (await daemon.GetDaemonAsync(cancellation)).MountPoint;
     }
 
+    /// <summary>The names of the registries that the daemon serves.</summary>
+    public async Task<IReadOnlyList<string>> ListRegistriesAsync(CancellationToken cancellation)
+    {
+        var names = new List<string>();
+        await foreach (var registry in ListAsync("", cancellation))
+            names.Add(registry.Path);
+        return names;
+    }
+
     public Task<StatusReport> GetStatusAsync(CancellationToken cancellation) => GetAsync("status", ReportJson.Default.StatusReport, cancellation);
 
     public Task<EntryReport> ResolveAsync(string path, CancellationToken cancellation) =>

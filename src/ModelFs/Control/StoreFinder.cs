@@ -54,15 +54,7 @@ internal static class StoreFinder
         if (first is "" or "." or ".." || path == below || await DaemonStore.ConnectAsync(socket, cancellation) is not { } daemon)
             return false;
         await using (daemon)
-        {
-            await foreach (var registry in daemon.ListAsync("", cancellation))
-            {
-                if (registry.Path == first)
-                    return true;
-            }
-        }
-
-        return false;
+            return (await daemon.ListRegistriesAsync(cancellation)).Contains(first);
     }
 
     private static async Task<IStore> OpenAsync(ModelFsOptions options, string socket, ILoggerFactory logs, CancellationToken cancellation)
