@@ -27,10 +27,10 @@ public sealed record RegistryOptions
     /// <summary>One attempt at one request, to its headers. Default 10 s.</summary>
     public TimeSpan AttemptTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>A request with all its retries. Default 30 s; less than the mount's request deadline.</summary>
-    public TimeSpan TotalTimeout { get; init; } = TimeSpan.FromSeconds(30);
+    /// <summary>A call with all its retries. Default 55 s; less than the mount's request deadline.</summary>
+    public TimeSpan TotalTimeout { get; init; } = TimeSpan.FromSeconds(55);
 
-    /// <summary>The longest that a body may stay silent. Default 20 s.</summary>
+    /// <summary>The longest that a body may stay silent. An origin that has answered before is waited for half as long again before it is taken to be down. Default 20 s.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>For <c>http</c>: how long a name that was found, or a listing, is believed. Null: 5 min. 0 to a day.</summary>

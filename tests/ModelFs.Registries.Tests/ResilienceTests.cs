@@ -166,6 +166,64 @@ public sealed class ResilienceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_silence_of_an_origin_that_was_well_is_waited_out_by_all_who_ask_meanwhile()
+    {
+        var isSilent = false;
+        server.On("/", (exchange, cancellation) => Volatile.Read(ref isSilent)
+            ? Task.Delay(Timeout.Infinite, cancellation)
+            : exchange.Request.Path.StartsWith(Search, StringComparison.Ordinal)
+                ? exchange.RespondAsync(200, "{}")
+                : exchange.RespondAsync(206, "0123456789", "application/octet-stream", ("Content-Range", "bytes 0-9/10")));
+        await using var registry = Registry(attempt: 0.5, total: 90);
+        await registry.PingAsync(default).Must();
+        Assert.Equal("0123456789", await ReadTenAsync(registry));
+        Volatile.Write(ref isSilent, true);
+        var names = Enumerable.Range(0, 6).Select(_ => registry.PingAsync(default).Must()).ToList();
+        var bodies = Enumerable.Range(0, 6).Select(_ => ReadTenAsync(registry)).ToList();
+        await LoggedAsync("failed repeatedly");
+        names.Add(registry.PingAsync(default).Must());
+        bodies.Add(ReadTenAsync(registry));
+        Volatile.Write(ref isSilent, false);
+        await Task.WhenAll(names);
+        Assert.All(await Task.WhenAll(bodies), body => Assert.Equal("0123456789", body));
+    }
+
+    [Fact]
+    public async Task An_origin_that_failed_for_longer_than_a_stall_is_down_for_who_comes_later_and_not_for_who_waits()
+    {
+        var isDown = false;
+        server.On(Search, exchange => Volatile.Read(ref isDown) ? exchange.RespondAsync(502, "down") : exchange.RespondAsync(200, "{}"));
+        var time = new ShiftedTime();
+        var options = TestRegistry.Options(server.Uri.AbsoluteUri) with { TotalTimeout = TimeSpan.FromSeconds(120), StallTimeout = TimeSpan.FromSeconds(30) };
+        await using var registry = TestRegistry.With(options, time, logs);
+        await registry.PingAsync(default).Must();
+        Volatile.Write(ref isDown, true);
+        var waiting = Enumerable.Range(0, 6).Select(_ => registry.PingAsync(default).AsTask()).ToList();
+        await LoggedAsync("failed repeatedly");
+        time.PutForward(TimeSpan.FromSeconds(45));
+        var error = await registry.PingAsync(default).MustFail(RegistryErrorKind.Unavailable);
+        Assert.Contains("not asked again for", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(waiting, call => call.IsCompleted);
+        Volatile.Write(ref isDown, false);
+        Assert.All(await Task.WhenAll(waiting), answer => Assert.True(answer.IsOk, answer.Error?.Message));
+    }
+
+    [Fact]
+    public async Task A_connection_that_breaks_off_before_content_is_tried_once_more()
+    {
+        server.On("/", exchange =>
+        {
+            if (server.Requests.Count > 1) return exchange.RespondAsync(200, "0123456789", "application/octet-stream");
+            exchange.Cut();
+            return Task.CompletedTask;
+        });
+        await using var registry = Registry();
+        Assert.Equal("0123456789", await ReadTenAsync(registry));
+        Assert.Equal(2, server.Requests.Count);
+        Assert.Equal(server.Requests.First().Path, server.Requests.Last().Path);
+    }
+
+    [Fact]
     public async Task Missing_files_do_not_make_an_origin_one_that_is_down()
     {
         server.On("/", exchange => exchange.RespondAsync(500, "<h1>Internal Server Error</h1>", "text/html"));
@@ -175,6 +233,23 @@ public sealed class ResilienceTests : IAsyncLifetime
         for (var i = 0; i < 10; i++)
             await registry.OpenAsync(version, new ManifestFile("f", 10), 0, 10, default).MustFail(RegistryErrorKind.NotFound);
         await registry.PingAsync(default).Must();
+    }
+
+    private static async Task<string> ReadTenAsync(IModelRegistry registry)
+    {
+        var version = new ModelVersion("m", "1", DateTimeOffset.UnixEpoch, "mlflow-artifacts:/x");
+        await using var content = await registry.OpenAsync(version, new ManifestFile("f", 10), 0, 10, default).Must();
+        return await new StreamReader(content.Body).ReadToEndAsync();
+    }
+
+    private async Task LoggedAsync(string words)
+    {
+        var limit = Stopwatch.StartNew();
+        while (!logs.Lines.Any(line => line.Contains(words, StringComparison.Ordinal)))
+        {
+            Assert.True(limit.Elapsed < TimeSpan.FromSeconds(60), $"nothing was logged of '{words}'");
+            await Task.Delay(20);
+        }
     }
 
     private static int FreePort()

@@ -16,19 +16,32 @@ internal sealed record Call(CancellationToken Cancellation, long Started, TimeSp
 
 /// <summary>How one request may be treated.</summary>
 /// <param name="Patient">No attempt timeout: the server copies the whole object before it answers. The call's deadline still holds.</param>
-/// <param name="RetryBrokenAnswers">Whether a connection that ends without an answer is worth another attempt. For artifacts it is not:
-/// some servers answer so, every time, when a file's name is not ASCII.</param>
+/// <param name="RetryBrokenAnswers">Whether a connection that ends without an answer is worth more than one further attempt. For artifacts it is
+/// not: some servers answer so, every time, when a file's name is not ASCII.</param>
 internal readonly record struct Treatment(bool Patient, bool RetryBrokenAnswers);
 
 /// <summary>
 /// The one place that says how often and how long anything is tried: a total deadline for a call, and for each of its requests
 /// jittered retries, a breaker for the origin, and an attempt timeout.
 /// </summary>
+/// <remarks>
+/// What an <see cref="Outage"/> calls a stall is waited out: whoever asks then is told nothing but an answer until the call's deadline, be the
+/// breaker open or not. An origin that has failed for longer, or has never answered, is given few attempts, and none while the breaker is open.
+/// </remarks>
 internal sealed class Resilience(RegistryOptions options, ILogger log, TimeProvider time)
 {
-    // Four retries of 0.2 s doubling, jittered: about 3 s in all. A restarting server is back by then or is down.
+    // Four retries of 0.2 s doubling, jittered: about 3 s in all, for an origin that is not known to be well.
     private const int Retries = 4;
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(200);
+
+    // Of what a body may stay silent. Half as much again, because whoever was given such a body asks anew only then.
+    private const double StallsWaitedOut = 1.5;
+
+    // With less than it left nothing is tried again: the last failure says more than that the time is over.
+    private static readonly TimeSpan MostDelay = TimeSpan.FromSeconds(2);
+
+    // Whoever waits for the breaker looks again so often: it lets one of them through after each break, and all once that one was answered.
+    private static readonly TimeSpan BreakerDelay = TimeSpan.FromMilliseconds(500);
 
     // Open for 4 s, then one probe of at most 4 s: an origin that is well again is used within 10 s, even if the last probe hangs.
     private static readonly TimeSpan Break = TimeSpan.FromSeconds(4);
@@ -37,10 +50,9 @@ internal sealed class Resilience(RegistryOptions options, ILogger log, TimeProvi
     // Redirects name origins; a registry that names many must not grow us. Those beyond share one pipeline.
     private const int MaxOrigins = 64;
 
-    private static readonly ResiliencePropertyKey<Call> CallKey = new("call");
-    private static readonly ResiliencePropertyKey<Treatment> TreatmentKey = new("treatment");
+    private static readonly ResiliencePropertyKey<Attempts> AttemptsKey = new("attempts");
 
-    private readonly ConcurrentDictionary<string, ResiliencePipeline<HttpResponseMessage>> origins = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, Origin> origins = new(StringComparer.OrdinalIgnoreCase);
 
     private readonly ResiliencePipeline deadline =
         new ResiliencePipelineBuilder { TimeProvider = time }.AddTimeout(options.TotalTimeout).Build();
@@ -70,9 +82,9 @@ internal sealed class Resilience(RegistryOptions options, ILogger log, TimeProvi
         var context = ResilienceContextPool.Shared.Get(call.Cancellation);
         try
         {
-            context.Properties.Set(CallKey, call);
-            context.Properties.Set(TreatmentKey, treatment);
-            return await For(origin).ExecuteAsync(
+            var asked = For(origin);
+            context.Properties.Set(AttemptsKey, new Attempts(call, treatment, asked.Outage.IsStallAtMost));
+            return await asked.Pipeline.ExecuteAsync(
                 static async (context, attempt) => await attempt(context.CancellationToken), context, attempt);
         }
         finally
@@ -81,25 +93,23 @@ internal sealed class Resilience(RegistryOptions options, ILogger log, TimeProvi
         }
     }
 
-    private ResiliencePipeline<HttpResponseMessage> For(Uri target)
+    private Origin For(Uri target)
     {
         var origin = target.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped);
         if (origins.TryGetValue(origin, out var known)) return known;
         return origins.GetOrAdd(origins.Count < MaxOrigins ? origin : "others", Build);
     }
 
-    private ResiliencePipeline<HttpResponseMessage> Build(string origin)
+    private Origin Build(string origin)
     {
         var breaker = new CircuitBreakerStateProvider();
-        return new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
+        var outage = new Outage(options.StallTimeout * StallsWaitedOut, time);
+        var pipeline = new ResiliencePipelineBuilder<HttpResponseMessage> { TimeProvider = time }
             .AddRetry(new RetryStrategyOptions<HttpResponseMessage>
             {
-                MaxRetryAttempts = Retries,
-                Delay = FirstDelay,
-                BackoffType = DelayBackoffType.Exponential,
-                UseJitter = true,
-                ShouldHandle = arguments => ValueTask.FromResult(MayRetry(arguments.Outcome, arguments.Context)),
-                DelayGenerator = arguments => ValueTask.FromResult(AskedDelay(arguments.Outcome.Result)),
+                MaxRetryAttempts = int.MaxValue,
+                ShouldHandle = arguments => ValueTask.FromResult(MayRetry(arguments.Outcome, arguments.AttemptNumber, Of(arguments.Context))),
+                DelayGenerator = arguments => ValueTask.FromResult<TimeSpan?>(DelayAfter(arguments.Outcome, arguments.AttemptNumber)),
             })
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<HttpResponseMessage>
             {
@@ -121,30 +131,36 @@ internal sealed class Resilience(RegistryOptions options, ILogger log, TimeProvi
                     return default;
                 },
             })
+            .AddStrategy(_ => new OutageStrategy(outage, time), new OutageStrategyOptions())
             .AddTimeout(new TimeoutStrategyOptions
             {
-                TimeoutGenerator = arguments => ValueTask.FromResult(AttemptTimeout(arguments.Context, breaker)),
+                TimeoutGenerator = arguments => ValueTask.FromResult(AttemptTimeout(Of(arguments.Context).Treatment, breaker)),
             })
             .Build();
+        return new Origin(pipeline, outage);
     }
 
-    private TimeSpan AttemptTimeout(ResilienceContext context, CircuitBreakerStateProvider breaker)
+    private TimeSpan AttemptTimeout(Treatment treatment, CircuitBreakerStateProvider breaker)
     {
         if (breaker.CircuitState == CircuitState.HalfOpen && options.AttemptTimeout > Probe) return Probe;
-        context.Properties.TryGetValue(TreatmentKey, out var treatment);
         return treatment.Patient ? Timeout.InfiniteTimeSpan : options.AttemptTimeout;
     }
 
-    private static bool MayRetry(Outcome<HttpResponseMessage> outcome, ResilienceContext context)
+    private static Attempts Of(ResilienceContext context) => context.Properties.GetValue(AttemptsKey, null!);
+
+    /// <param name="attempt">How many came before this one.</param>
+    private static bool MayRetry(Outcome<HttpResponseMessage> outcome, int attempt, Attempts attempts)
     {
-        context.Properties.TryGetValue(CallKey, out var call);
-        context.Properties.TryGetValue(TreatmentKey, out var treatment);
+        var (call, treatment, isStallAtMost) = attempts;
+        if (isStallAtMost ? call.Remaining < MostDelay : attempt >= Retries) return false;
         switch (outcome)
         {
+            case { Exception: BrokenCircuitException }:
+                return isStallAtMost;
             case { Exception: HttpRequestException { InnerException: AddressRefusedException } }:
                 return false;
             case { Exception: HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded or HttpRequestError.Unknown } }:
-                return treatment.RetryBrokenAnswers;
+                return treatment.RetryBrokenAnswers || attempt == 0;
             case { Exception: HttpRequestException e }:
                 // A certificate that is not trusted now is not trusted in a second.
                 return e.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError;
@@ -153,13 +169,21 @@ internal sealed class Resilience(RegistryOptions options, ILogger log, TimeProvi
             case { Exception: not null } or { Result: null }:
                 return false;
             case { Result: var response }:
-                return IsPassing(response.StatusCode) && AskedDelay(response).GetValueOrDefault() < call!.Remaining;
+                return IsPassing(response.StatusCode) && AskedDelay(response).GetValueOrDefault() < call.Remaining;
         }
     }
 
     /// <summary>Statuses that mean "not now". A 500 is none: MLflow answers so when a file is missing.</summary>
     public static bool IsPassing(HttpStatusCode status) => status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests
         or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout;
+
+    private static TimeSpan DelayAfter(Outcome<HttpResponseMessage> outcome, int attempt)
+    {
+        if (outcome.Exception is BrokenCircuitException) return BreakerDelay;
+        if (AskedDelay(outcome.Result) is { } asked) return asked;
+        var delay = FirstDelay * (1 << Math.Min(attempt, 8)) * (0.5 + Random.Shared.NextDouble());
+        return delay < MostDelay ? delay : MostDelay;
+    }
 
     private static bool IsOriginDown(Outcome<HttpResponseMessage> outcome) => outcome switch
     {
@@ -176,4 +200,25 @@ internal sealed class Resilience(RegistryOptions options, ILogger log, TimeProvi
         { Date: { } date } when response.Headers.Date is { } now && date > now => date - now,
         _ => null,
     };
+
+    private sealed record Origin(ResiliencePipeline<HttpResponseMessage> Pipeline, Outage Outage);
+
+    /// <param name="IsStallAtMost">What the origin's <see cref="Outage"/> said when the first attempt began.</param>
+    private sealed record Attempts(Call Call, Treatment Treatment, bool IsStallAtMost);
+
+    /// <summary>Behind the breaker, so that it sees what an origin did and not what it was not asked.</summary>
+    private sealed class OutageStrategy(Outage outage, TimeProvider time) : ResilienceStrategy<HttpResponseMessage>
+    {
+        protected override async ValueTask<Outcome<HttpResponseMessage>> ExecuteCore<TState>(
+            Func<ResilienceContext, TState, ValueTask<Outcome<HttpResponseMessage>>> callback, ResilienceContext context, TState state)
+        {
+            var began = time.GetTimestamp();
+            var outcome = await callback(context, state);
+            if (IsOriginDown(outcome)) outage.Failed(began);
+            else if (outcome.Exception is null) outage.Answered();
+            return outcome;
+        }
+    }
+
+    private sealed class OutageStrategyOptions : ResilienceStrategyOptions;
 }

@@ -76,7 +76,9 @@ internal sealed class MlflowContent(MlflowApi api, RegistryOptions options, ILog
         var question = new Question(
             $"the content of {Shown.Quoted(file.Path)}", target,
             attempt.Ranged ? new RangeHeaderValue(offset, offset + length - 1) : null,
-            new Treatment(Patient: !attempt.Ranged || attempt.Route == Route.Proxy, RetryBrokenAnswers: false));
+            new Treatment(
+                // A proxy that sends ranges sends a file of its own disk, and has nothing to copy first.
+                Patient: !attempt.Ranged || (attempt.Route == Route.Proxy && memory.State != RouteState.Ranges), RetryBrokenAnswers: false));
         var answer = await api.Client.AskAsync(question, call);
         if (answer.Error is { } error) return error;
         var response = answer.Value;

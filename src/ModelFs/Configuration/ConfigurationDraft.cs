@@ -5,6 +5,9 @@ namespace ModelFs.Configuration;
 /// <summary>What the layers said so far: a later one wins, setting by setting, and each remembers where it stood.</summary>
 internal sealed class ConfigurationDraft
 {
+    /// <summary>Between the end of a call and that of the request that waits for it, where nothing else is said: enough to hand over the reason.</summary>
+    private static readonly TimeSpan MostMargin = TimeSpan.FromSeconds(5);
+
     private readonly Dictionary<Setting, (string Value, string Source)> settings = [];
     private readonly List<(string Name, string Source)> registries = [];
     private readonly Dictionary<(string Name, RegistrySetting Setting), (IReadOnlyList<string> Values, string Source)> registrySettings = [];
@@ -48,7 +51,7 @@ internal sealed class ConfigurationDraft
             Check(() => options = setting.Apply(options, value), setting.Key, value, source);
         options = options with
         {
-            Registries = [.. registries.Select(r => Build(r.Name, r.Source))],
+            Registries = [.. registries.Select(r => Build(r.Name, r.Source, options.RequestDeadline))],
             RegistrySources = registrySettings.Where(s => s.Key.Setting.Key == "uri").ToDictionary(s => s.Key.Name, s => s.Value.Source),
         };
         foreach (var registry in options.Registries)
@@ -67,9 +70,10 @@ internal sealed class ConfigurationDraft
         throw new ConfigurationException($"registries.{registry.Name}.totalTimeout: {total} must be less than requestDeadline, {most} ({source})");
     }
 
-    private RegistryOptions Build(string name, string source)
+    private RegistryOptions Build(string name, string source, TimeSpan deadline)
     {
-        var options = new RegistryOptions { Name = name, Kind = "", Uri = "" };
+        var margin = deadline / 4 < MostMargin ? deadline / 4 : MostMargin;
+        var options = new RegistryOptions { Name = name, Kind = "", Uri = "", TotalTimeout = deadline - margin };
         foreach (var ((registry, setting), (values, from)) in registrySettings)
             if (registry == name)
                 Check(() => options = setting.Apply(options, values), $"registries.{name}.{setting.Key}", Secret.Masked(setting.Key, string.Join(", ", values)), from);

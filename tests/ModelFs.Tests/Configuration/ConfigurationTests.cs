@@ -226,9 +226,17 @@ public sealed class ConfigurationTests : IDisposable
     [Fact]
     public void A_registry_may_not_outlast_the_request_it_answers()
     {
-        var file = scratch.Write("modelfs.yaml", "requestDeadline: 20s\nregistries: { M: { kind: mlflow, uri: 'http://x' } }\n");
+        var file = scratch.Write("modelfs.yaml", "requestDeadline: 20s\nregistries: { M: { kind: mlflow, uri: 'http://x', totalTimeout: 30s } }\n");
         var error = Assert.Throws<ConfigurationException>(() => Read(config: file));
-        Assert.Equal($"registries.M.totalTimeout: 30.0 s must be less than requestDeadline, 20.0 s ({file}:1)", error.Message);
+        Assert.Equal($"registries.M.totalTimeout: 30.0 s must be less than requestDeadline, 20.0 s ({file}:2)", error.Message);
+    }
+
+    [Theory]
+    [InlineData("60s", 55), InlineData("20s", 15), InlineData("1s", 0.75)]
+    public void A_registry_is_tried_for_nearly_as_long_as_the_request_may_take(string deadline, double total)
+    {
+        var file = scratch.Write("modelfs.yaml", $"requestDeadline: {deadline}\nregistries: {{ M: {{ kind: mlflow, uri: 'http://x' }} }}\n");
+        Assert.Equal(total, Assert.Single(Read(config: file).Registries).TotalTimeout.TotalSeconds);
     }
 
     [Fact]
