@@ -59,12 +59,16 @@ public sealed class ObjectHandle : IDisposable
     /// <param name="pace">Limits the rate; may be shared by many objects. Who reads meanwhile is not held to it.</param>
     public ValueTask<CacheRead> CompleteAsync(CancellationToken cancellation, Pace? pace = null) => target.CompleteAsync(pace, cancellation);
 
-    public void Dispose()
+    public void Dispose() => Close(TimeSpan.Zero);
+
+    /// <summary>Closes a handle that was kept for a next use: the object was last used then, and not now.</summary>
+    /// <param name="unused">For how long nobody has used it.</param>
+    public void Close(TimeSpan unused)
     {
         if (isDisposed)
             return;
         isDisposed = true;
-        target.Touch();
+        target.Touch(unused);
         cache.Close(target);
     }
 }

@@ -21,7 +21,8 @@ internal readonly record struct ContentKey(string Model, string Version, DateTim
 /// <summary>A registry as it is known: each answer with its age, on disk and in memory.</summary>
 /// <remarks>
 /// Models, aliases and listings are believed for <see cref="TreeOptions.AliasTtl"/>; that a version exists, for
-/// <see cref="TreeOptions.ImmutableTtl"/>; its files for ever, unless there were none: then they may still be on their way.
+/// <see cref="TreeOptions.ImmutableTtl"/>; its files for ever, unless there were none: then they may still be on their way; or until a file of
+/// this machine turns out to have been written to since.
 /// </remarks>
 internal sealed class KeptRegistry
 {
@@ -206,6 +207,10 @@ internal sealed class KeptRegistry
 
     public ValueTask<Answer<ManifestTree>> GetContentAsync(ContentKey key, CancellationToken cancellation) =>
         contents.GetAsync(key, mayWait: true, cancellation);
+
+    /// <summary>Notes that a file is another one by now than the manifest says, which is asked for anew by whoever comes next: its nodes are others then.</summary>
+    public void Withdraw(ModelVersion version, ManifestFile file) => contents.Withdraw(
+        ContentKey.Of(version), known => known.FindPath(file.Path) is > 0 and var node && !known.IsDirectory(node) && known.File(node) == file);
 
     public Listing? PeekModels() => modelLists.Peek("");
 

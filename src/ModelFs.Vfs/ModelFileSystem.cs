@@ -38,7 +38,7 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
         places = new Places(tree.Registries, tree.Trees, nodes, logs.CreateLogger<ModelFileSystem>());
         tree.Passthrough = passthrough = new Passthrough(tree.Cache, tree.Opens, tree.Time, logs.CreateLogger<ModelFileSystem>());
         files = new OpenFiles(tree.Time, passthrough.End);
-        tree.Cache.RoomNeeded = files.CloseLingering;
+        tree.Cache.RoomNeeded = CloseLingering;
         var treeEntries = new TreeEntries(tree, places, files, passthrough);
         entries = new Entries(tree, places, files, passthrough, treeEntries);
         directories = new DirectoryReader(tree, nodes, places, entries, new TreeDirectoryReader(places, treeEntries));
@@ -47,6 +47,9 @@ public sealed class ModelFileSystem : FuseFileSystem, IDisposable
 
     /// <summary>Why the kernel does not read complete files itself, or null.</summary>
     public string? PassthroughObstacle => passthrough.Obstacle;
+
+    /// <summary>Lets go of files that stay for a next open.</summary>
+    internal void CloseLingering() => files.CloseLingering();
 
     public override void Started(FuseSession session) => passthrough.Begin(session);
 

@@ -149,7 +149,7 @@ public sealed class ModelTree : IAsyncDisposable
     internal ObjectHandle Open(KeptRegistry registry, ModelVersion version, ManifestFile file)
     {
         var descriptor = ObjectIdentity.Describe(registry.Name, version, file);
-        return Cache.Open(descriptor, new RegistrySource(registry.Registry, version, file, $"{registry.Name}/{descriptor.Name}", log));
+        return Cache.Open(descriptor, new RegistrySource(registry, version, file, $"{registry.Name}/{descriptor.Name}", log));
     }
 
     internal ObjectHandle Open(KeptTree tree, TreeFile file) =>

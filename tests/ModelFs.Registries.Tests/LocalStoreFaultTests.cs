@@ -286,7 +286,7 @@ public sealed class LocalStoreFaultTests : IDisposable
         await using var registry = Registry();
         var manifest = (await ManifestAsync(registry)).Must();
         Write("mlartifacts/x/f", "longer content");
-        await registry.OpenAsync(manifest.Version, manifest.Files[0], 0, 7, default).MustFail(RegistryErrorKind.Malformed);
+        await registry.OpenAsync(manifest.Version, manifest.Files[0], 0, 7, default).MustFail(RegistryErrorKind.Changed);
     }
 
     [Fact]
@@ -312,7 +312,7 @@ public sealed class LocalStoreFaultTests : IDisposable
         var manifest = (await ManifestAsync(registry)).Must();
         Assert.Equal("before"u8.ToArray(), await registry.ReadAsync(manifest, "f", 0, 6));
         Write("mlartifacts/x/f", "behind");
-        var error = await registry.OpenAsync(manifest.Version, manifest.Files[0], 0, 6, default).MustFail(RegistryErrorKind.Malformed);
+        var error = await registry.OpenAsync(manifest.Version, manifest.Files[0], 0, 6, default).MustFail(RegistryErrorKind.Changed);
         Assert.Contains("after its version was listed", error.Message, StringComparison.Ordinal);
     }
 

@@ -58,6 +58,33 @@ public sealed class OpenModeTests
         Assert.Equal(1, tree.Cache.Status.OpenObjects);
     }
 
+    [Fact]
+    public async Task Files_that_are_closed_together_because_room_is_needed_keep_the_order_of_their_last_uses()
+    {
+        string[] names = ["a", "b", "c", "d"];
+        string[] used = ["c", "a", "d", "b"];
+        await using var tree = await TreeUnderTest.StartAsync(registry => registry.Add("bert").With(1, [.. names.Select(name => (name, name))]));
+        var nodes = new Dictionary<string, ulong>();
+        foreach (var name in names)
+        {
+            nodes[name] = await tree.NodeAsync($"MLFLOW/bert/1/{name}");
+            await tree.Kernel.OpenAsync(nodes[name]);
+            await tree.Kernel.ReadAsync(nodes[name], 0, 0, 16);
+        }
+
+        foreach (var name in used)
+        {
+            tree.Time.Advance(TimeSpan.FromSeconds(1));
+            await tree.Kernel.ReleaseAsync(nodes[name], 0);
+        }
+
+        tree.FileSystem.CloseLingering();
+        await TreeUnderTest.EventuallyAsync(() => tree.Cache.Status.OpenObjects == 0);
+        var stored = await tree.Cache.Inventory.ListAsync(null, CancellationToken.None);
+        Assert.Equal(used, stored.OrderBy(file => file.LastUse).Select(file => file.Path.Split('/')[^1]));
+        Assert.Equal(names.Length, stored.DistinctBy(file => file.LastUse).Count());
+    }
+
     [Theory]
     [InlineData(Weights)]
     [InlineData(InTree)]

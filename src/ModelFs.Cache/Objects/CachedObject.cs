@@ -202,8 +202,15 @@ internal sealed class CachedObject
         completion.BeginAfter(hint.Run);
     }
 
-    /// <summary>It is opened, or was open until now: what the kernel reads in our place, nobody counts.</summary>
     public void Touch() => Volatile.Write(ref lastUse, Resources.Now);
+
+    /// <summary>It was in use until then: what the kernel reads in our place, nobody counts.</summary>
+    public void Touch(TimeSpan ago)
+    {
+        long then = Resources.Now - (long)ago.TotalMilliseconds;
+        for (long known = LastUse; known < then && Interlocked.CompareExchange(ref lastUse, then, known) != known;)
+            known = LastUse;
+    }
 
     public void Fetched(int bytes)
     {

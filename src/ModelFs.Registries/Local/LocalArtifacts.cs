@@ -75,12 +75,12 @@ internal sealed class LocalArtifacts(IReadOnlyList<string> roots, RegistryOption
             return new RegistryError(RegistryErrorKind.Unsupported, $"{Shown.Quoted(path)} is no regular file.");
         if ((file.Size is { } size && size != total) || offset > total)
             return new RegistryError(
-                RegistryErrorKind.Malformed,
+                RegistryErrorKind.Changed,
                 $"{Shown.Quoted(path)} has {total} bytes where {file.Size?.ToString() ?? "more"} were listed: it was changed.");
         var modified = LocalFiles.ModifiedOf(handle);
         if (file.Modified is { } listed && modified != listed)
             return new RegistryError(
-                RegistryErrorKind.Malformed,
+                RegistryErrorKind.Changed,
                 $"{Shown.Quoted(path)} was written to at {modified?.ToString("u") ?? "a time that nobody knows"}, after its version was listed with the file of {listed:u}:"
                 + " a version never changes; register what it holds now as another one.");
 

@@ -4,14 +4,16 @@ using ModelFs.Registries;
 
 namespace ModelFs.Vfs.Content;
 
-/// <summary>Supplies the cache with the bytes of one file from its registry.</summary>
-internal sealed class RegistrySource(IModelRegistry registry, ModelVersion version, ManifestFile file, string name, ILogger log) : IObjectSource
+/// <summary>Supplies the cache with the bytes of one file from its registry, as its version's manifest has it.</summary>
+internal sealed class RegistrySource(KeptRegistry registry, ModelVersion version, ManifestFile file, string name, ILogger log) : IObjectSource
 {
     public async ValueTask<SourceStream> OpenAsync(long offset, long length, CancellationToken cancellation)
     {
-        var result = await registry.OpenAsync(version, file, offset, length, cancellation).ConfigureAwait(false);
+        var result = await registry.Registry.OpenAsync(version, file, offset, length, cancellation).ConfigureAwait(false);
         if (result.Error is { } error)
         {
+            if (error.Kind == RegistryErrorKind.Changed)
+                registry.Withdraw(version, file);
             log.ContentFails(name, error.Message);
             throw new SourceException((int)Errnos.OfContent(error), error.Message);
         }

@@ -73,4 +73,24 @@ public sealed class FileStoreTests : IDisposable
         Assert.Equal("flavors: {}", (await Shell.RunAsync($"cat {Models}/fsmodel/1/MLmodel")).Output.Trim());
         Assert.Equal(0, await mount.TerminateAsync());
     }
+
+    [Theory]
+    [InlineData(Size), InlineData(Size + 4_711), InlineData(5)]
+    public async Task A_local_file_that_was_overwritten_in_place_is_the_new_one_for_who_opens_it_after_it_was_found_out(int newSize)
+    {
+        store.AddVersion("fsmodel", 2, store.AddFile("big", "data/deep/weights.bin", Size, Seed));
+        store.AddFile("big", "other.bin", 77, Seed);
+        await using var mount = await ModelFsProcess.MountAsync(scratch, ["--registry", $"MLFLOW=mlflow:file://{store.Root}"]);
+        var weights = $"{Models}/fsmodel/2/data/deep/weights.bin";
+        Assert.Equal([$"{Size}"], (await Shell.RunAsync($"stat -c %s {weights}")).Lines);
+
+        store.AddFile("big", "data/deep/weights.bin", newSize, Seed + 1);
+
+        // Whoever finds it out had it open; the next one gets what it is now, whole.
+        Assert.Contains("Input/output error", (await Shell.RunAsync($"cat {weights} > /dev/null")).Error, StringComparison.Ordinal);
+        Assert.Equal([FormulaContent.Sha256(newSize, Seed + 1) + "  -"], (await Shell.RunAsync($"sha256sum < {weights}")).Lines);
+        Assert.Equal([$"{newSize}"], (await Shell.RunAsync($"stat -c %s {weights}")).Lines);
+        Assert.Equal([FormulaContent.Sha256(77, Seed) + "  -"], (await Shell.RunAsync($"sha256sum < {Models}/fsmodel/2/other.bin")).Lines);
+        Assert.Equal(0, await mount.TerminateAsync());
+    }
 }

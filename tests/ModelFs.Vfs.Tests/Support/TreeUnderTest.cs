@@ -140,7 +140,7 @@ internal sealed class TreeUnderTest : IAsyncDisposable
 
     private async Task OpenAsync()
     {
-        cache = await BlockCache.OpenAsync(new CacheOptions { Directory = directory, MaxBytes = CacheBytes, MinFreeBytes = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
+        cache = await BlockCache.OpenAsync(new CacheOptions { Directory = directory, MaxBytes = CacheBytes, MinFreeBytes = 0 }, NullLoggerFactory.Instance, new MovedClock(Time));
         IReadOnlyList<(string, IRegistry)> registries = Files is null ? [(RegistryName, Registry)] : [(RegistryName, Registry), (MemoryFiles.Name, Files)];
         tree = new ModelTree(registries, cache, options, NullLoggerFactory.Instance, Time);
         fileSystem = new ModelFileSystem(tree, NullLoggerFactory.Instance);

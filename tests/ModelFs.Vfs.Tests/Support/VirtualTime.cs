@@ -95,3 +95,9 @@ internal sealed class VirtualTime : TimeProvider
         }
     }
 }
+
+/// <summary>The system's timers, and its clock put forward by as much as the virtual time was: the cache works by itself, and its last uses are as far apart as a test has them.</summary>
+internal sealed class MovedClock(VirtualTime time) : TimeProvider
+{
+    public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + time.Elapsed;
+}
