@@ -24,17 +24,15 @@ public sealed class OrdinalTable : IDisposable
     private const int RecentKeys = 4096;
 
     private readonly Lock gate = new();
-    private readonly SafeFileHandle file;
+    private readonly OrdinalFile file;
     private readonly ILogger log;
     private readonly ConcurrentDictionary<uint, byte[]> recent = [];
     private readonly Queue<uint> recentOrder = new();
-    private readonly SortedDictionary<long, byte[]> unwritten = [];
     private volatile ulong[] slots = new ulong[1024]; // hash above ordinal, 0 for none: written under the lock, read without
     private int count;
     private long end;
-    private bool isFaulty;
 
-    private OrdinalTable(SafeFileHandle file, ILogger log)
+    private OrdinalTable(OrdinalFile file, ILogger log)
     {
         this.file = file;
         this.log = log;
@@ -43,16 +41,21 @@ public sealed class OrdinalTable : IDisposable
     /// <summary>Bytes of the file.</summary>
     internal long Bytes => Volatile.Read(ref end);
 
-    internal static OrdinalTable Open(string path, ILogger log)
+    internal static OrdinalTable Open(string path, ILogger log) => Open(path, log, file => new OrdinalFile(file, log));
+
+    /// <param name="over">How the file is written and read once it is open.</param>
+    internal static OrdinalTable Open(string path, ILogger log, Func<SafeFileHandle, OrdinalFile> over)
     {
         var file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
-        var table = new OrdinalTable(file, log);
         RandomAccess.Write(file, "MODELFS1"u8, 0);
-        table.Scan();
+        var table = new OrdinalTable(over(file), log);
+        table.Scan(file);
         return table;
     }
 
-    /// <summary>The key's number, from 1 on; a new one is on disk (or, with a faulty disk, in memory) before this returns.</summary>
+    /// <summary>The key's number, from 1 on. A new one is on its way to the disk, where <see cref="Settle"/> waits for it.</summary>
+    /// <remarks>A name that the disk does not give back in time gets a second number, which is as good.</remarks>
+    /// <exception cref="IOException">It is new, and too many wait for the disk.</exception>
     public uint GetOrAdd(ReadOnlySpan<byte> key)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, MaxKey, nameof(key));
@@ -65,9 +68,8 @@ public sealed class OrdinalTable : IDisposable
                 return found;
             uint ordinal = checked((uint)(end / Grid));
             byte[] record = Encode(key);
-            unwritten.Add(end, record);
+            file.Append(end, record);
             Volatile.Write(ref end, end + record.Length);
-            Write();
             Insert(hash, ordinal);
             Remember(ordinal, key.ToArray());
             return ordinal;
@@ -83,6 +85,10 @@ public sealed class OrdinalTable : IDisposable
             return ordinal == 0 ? null : Load(ordinal)?.AsSpan().ToArray();
     }
 
+    /// <summary>Waits until new numbers are on disk, so that they outlive the process; a disk that refuses or hangs gets them later, from memory.</summary>
+    public void Settle() => file.Settle();
+
+    /// <summary>New numbers are written first, however long that takes.</summary>
     public void Dispose() => file.Dispose();
 
     /// <param name="inMemory">Looks at no file, and so needs no lock: what is not found may still be there.</param>
@@ -103,7 +109,7 @@ public sealed class OrdinalTable : IDisposable
         return 0;
     }
 
-    private void Scan()
+    private void Scan(SafeFileHandle file)
     {
         // A window that moves on when less than the largest record is left in it.
         byte[] window = new byte[1 << 20];
@@ -149,50 +155,13 @@ public sealed class OrdinalTable : IDisposable
         long offset = (long)ordinal * Grid;
         if (offset >= end)
             return null;
-        if (unwritten.TryGetValue(offset, out byte[]? waiting))
-            return Decode(waiting);
-        byte[]? key;
-        try
-        {
-            Span<byte> header = stackalloc byte[HeaderSize];
-            if (RandomAccess.Read(file, header, offset) < HeaderSize)
-                return null;
-            int length = BinaryPrimitives.ReadInt32LittleEndian(header);
-            if (length is < 0 or > MaxKey)
-                return null;
-            byte[] record = new byte[HeaderSize + length];
-            key = RandomAccess.Read(file, record, offset) == record.Length ? Decode(record) : null;
-        }
-        catch (IOException)
-        {
-            return null;
-        }
-
+        byte[]? record = file.Waiting(offset);
+        if (record is null && file.Read(HeaderSize, offset) is { } header && BinaryPrimitives.ReadInt32LittleEndian(header) is >= 0 and <= MaxKey and var length)
+            record = file.Read(HeaderSize + length, offset);
+        var key = record is null ? null : Decode(record);
         if (key is not null)
             Remember(ordinal, key);
         return key;
-    }
-
-    /// <summary>Also what a faulty disk refused before.</summary>
-    private void Write()
-    {
-        try
-        {
-            while (unwritten.Count > 0)
-            {
-                var (offset, record) = unwritten.First();
-                RandomAccess.Write(file, record, offset);
-                unwritten.Remove(offset);
-            }
-
-            isFaulty = false;
-        }
-        catch (IOException e)
-        {
-            if (!isFaulty)
-                Log.OrdinalsNotStored(log, e.Message);
-            isFaulty = true;
-        }
     }
 
     private void Insert(uint hash, uint ordinal)

@@ -1,4 +1,6 @@
 using System.Text;
+using Microsoft.Win32.SafeHandles;
+using ModelFs.Cache.Disk;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ModelFs.Cache.Tests;
@@ -84,13 +86,82 @@ public sealed class OrdinalTests : IDisposable
         }
     }
 
+    [Fact]
+    public void A_disk_that_hangs_holds_up_no_name_and_gets_them_all_when_it_is_back()
+    {
+        using var stuck = new ManualResetEventSlim();
+        uint[] known = Numbers(5000), fresh;
+        using (var table = Open(write: () => stuck.Wait(TestCache.Patience)))
+        {
+            fresh = [.. Enumerable.Range(5000, 1000).Select(i => table.GetOrAdd(Key(i)))];
+            table.Settle();
+            Assert.Equal(6000, known.Concat(fresh).Distinct().Count());
+            Assert.Equal(known, Enumerable.Range(0, 5000).Select(i => table.GetOrAdd(Key(i))));
+            Assert.Equal(Enumerable.Range(5000, 1000).Select(Key), fresh.Select(number => table.Find(number)!));
+            stuck.Set();
+        }
+
+        Assert.Equal([.. known, .. fresh], Numbers(6000));
+    }
+
+    [Fact]
+    public void A_name_that_the_disk_does_not_give_back_gets_another_number_and_no_two_names_ever_share_one()
+    {
+        using var stuck = new ManualResetEventSlim();
+        uint[] known = Numbers(100), anew;
+        using (var table = Open(read: () => stuck.Wait(TestCache.Patience)))
+        {
+            anew = [.. Enumerable.Range(0, 100).Select(i => table.GetOrAdd(Key(i)))];
+            Assert.Null(table.Find(known[99]));
+            Assert.Equal(Key(99), table.Find(anew[99]));
+            stuck.Set();
+        }
+
+        using var after = Open();
+        Assert.Equal([.. Enumerable.Range(0, 100), .. Enumerable.Range(0, 100)], known.Concat(anew).Select(number => Enumerable.Range(0, 100).Single(i => Key(i).SequenceEqual(after.Find(number)!))));
+    }
+
+    [Fact]
+    public void Names_that_wait_for_a_disk_that_hangs_take_bounded_memory()
+    {
+        using var stuck = new ManualResetEventSlim();
+        using var table = Open(write: () => stuck.Wait(TestCache.Patience));
+        byte[] key = new byte[60_000];
+        uint first = table.GetOrAdd(key), last = first;
+        var refused = Assert.Throws<IOException>(() =>
+        {
+            for (int i = 1; i < 1000; i++)
+            {
+                key[0] = (byte)i;
+                key[1] = (byte)(i >> 8);
+                last = table.GetOrAdd(key);
+            }
+        });
+        Assert.Contains("has not taken", refused.Message);
+        Assert.InRange((last - first) * 8L, 30 << 20, 32 << 20);
+        stuck.Set();
+    }
+
     private uint[] Numbers(int count)
     {
         using var table = Open();
         return [.. Enumerable.Range(0, count).Select(i => table.GetOrAdd(Key(i)))];
     }
 
-    private OrdinalTable Open() => OrdinalTable.Open(path, NullLogger.Instance);
+    private OrdinalTable Open(Action? write = null, Action? read = null) => OrdinalTable.Open(path, NullLogger.Instance, file => new OrdinalFile(
+        file,
+        NullLogger.Instance,
+        (records, offset) =>
+        {
+            write?.Invoke();
+            RandomAccess.Write(file, records, offset);
+        },
+        (target, offset) =>
+        {
+            read?.Invoke();
+            return RandomAccess.Read(file, target, offset);
+        },
+        isCached: read is null));
 
     private static byte[] Key(int i) => Encoding.UTF8.GetBytes($"MLFLOW/model {i * 31}/{i}{new string('x', i % 23)}");
 }

@@ -39,6 +39,7 @@ internal sealed class NodeTable : IDisposable
     public Task RunAsync(Action<Func<NodeKey, uint>> assign) => RunAsync(() =>
     {
         assign(key => ordinals.GetOrAdd(key.Encode()));
+        ordinals.Settle();
         return true;
     });
 
@@ -61,6 +62,7 @@ internal sealed class NodeTable : IDisposable
     private uint GetOrAdd(NodeKey key)
     {
         var ordinal = ordinals.GetOrAdd(key.Encode());
+        ordinals.Settle();
         keys.Set(ordinal, key);
         numbers.Set(key, ordinal);
         return ordinal;
