@@ -41,6 +41,9 @@ public sealed class OrdinalTable : IDisposable
     /// <summary>Bytes of the file.</summary>
     internal long Bytes => Volatile.Read(ref end);
 
+    /// <inheritdoc cref="OrdinalFile.IsStalled"/>
+    internal bool IsStalled => file.IsStalled;
+
     internal static OrdinalTable Open(string path, ILogger log) => Open(path, log, file => new OrdinalFile(file, log));
 
     /// <param name="over">How the file is written and read once it is open.</param>

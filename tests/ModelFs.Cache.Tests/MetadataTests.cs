@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging.Abstractions;
+
 namespace ModelFs.Cache.Tests;
 
 public sealed class MetadataTests
@@ -40,6 +43,31 @@ public sealed class MetadataTests
         Assert.Null(await test.Cache.Metadata.GetAsync("models", "a", CancellationToken.None));
         await test.Cache.Metadata.PutAsync("models", "a", value, CancellationToken.None);
         Assert.Equal(value, (await test.Cache.Metadata.GetAsync("models", "a", CancellationToken.None))!.Value.ToArray());
+    }
+
+    [Fact]
+    public async Task Values_that_hang_on_their_way_to_the_disk_hold_up_no_other_and_take_bounded_memory()
+    {
+        string root = Directory.CreateTempSubdirectory("modelfs-metadata-").FullName;
+        var store = new MetadataStore(root, _ => { }, NullLogger.Instance);
+        await store.PutAsync("models", "known", new byte[] { 1 }, CancellationToken.None);
+        // The place where the next value is written first: whoever opens it waits for a reader.
+        Assert.Equal(0, mkfifo(Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories).Single() + ".2.tmp", 0x180));
+        await store.PutAsync("models", "known", new byte[] { 2 }, CancellationToken.None);
+        Assert.True(store.IsStalled);
+        Assert.Equal([1], (await store.GetAsync("models", "known", CancellationToken.None))!.Value.ToArray());
+        byte[] large = new byte[1 << 20];
+        for (int i = 0; i < 100; i++)
+            await store.PutAsync("models", $"{i}", large, CancellationToken.None);
+        // The disk is back.
+        using (File.OpenHandle(Directory.EnumerateFiles(root, "*.tmp", SearchOption.AllDirectories).Single()))
+            store.Dispose();
+        int stored = Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories).Count();
+        Assert.InRange(stored, 10, 17);
+        Directory.Delete(root, recursive: true);
+
+        [DllImport("libc")]
+        static extern int mkfifo(string path, uint mode);
     }
 
     [Fact]

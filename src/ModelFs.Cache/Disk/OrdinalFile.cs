@@ -6,17 +6,14 @@ namespace ModelFs.Cache.Disk;
 
 /// <summary>The records of an <see cref="OrdinalTable"/> on the disk: written on a thread of their own, and in memory until they are.</summary>
 /// <remarks>
-/// Who asks for a name waits for a disk that hangs for a second once, and not at all until it answers again. Thread safe but for
-/// <see cref="Read"/>: one call at a time.
+/// Who asks for a name waits for a disk that hangs once, and not at all until it answers again. Thread safe but for <see cref="Read"/>:
+/// one call at a time.
 /// </remarks>
 /// <param name="write">Writes all of some neighbours at an offset; throws what the disk says.</param>
 /// <param name="read">Reads at an offset; less than asked at the end of the file.</param>
 /// <param name="isCached">Whether reads may look into the page cache first.</param>
 internal sealed class OrdinalFile(SafeFileHandle file, ILogger log, OrdinalFile.WriteAt write, OrdinalFile.ReadAt read, bool isCached) : IDisposable
 {
-    /// <summary>A record is a copy into the page cache, or one read of a page: a disk that takes longer hangs.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
-
     /// <summary>Some 300,000 names. More of them cannot be numbered while the disk takes none: their memory would have no end.</summary>
     private const long MostWaiting = 32 << 20;
 
@@ -44,6 +41,9 @@ internal sealed class OrdinalFile(SafeFileHandle file, ILogger log, OrdinalFile.
 
     public delegate int ReadAt(Span<byte> target, long offset);
 
+    /// <summary>The disk has not taken a record for seconds.</summary>
+    public bool IsStalled => writer.IsStalled;
+
     /// <summary>Begins to write a record, and what a faulty disk refused before.</summary>
     /// <exception cref="IOException">Too many wait for the disk.</exception>
     public void Append(long offset, byte[] record)
@@ -64,8 +64,8 @@ internal sealed class OrdinalFile(SafeFileHandle file, ILogger log, OrdinalFile.
     {
         lock (waiting)
         {
-            long end = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
-            while (isWriting && writer.LongestRun < Patience && end - Environment.TickCount64 is > 0 and var left)
+            long end = Environment.TickCount64 + (long)WorkThreads.Patience.TotalMilliseconds;
+            while (isWriting && !writer.IsStalled && end - Environment.TickCount64 is > 0 and var left)
                 Monitor.Wait(waiting, (int)left);
         }
     }
@@ -82,7 +82,7 @@ internal sealed class OrdinalFile(SafeFileHandle file, ILogger log, OrdinalFile.
     {
         if (TryReadCached(count, offset))
             return cached[..count];
-        if (reader.LongestRun >= Patience)
+        if (reader.IsStalled)
             return null;
         var reading = reader.RunAsync(() =>
         {
@@ -91,7 +91,7 @@ internal sealed class OrdinalFile(SafeFileHandle file, ILogger log, OrdinalFile.
         });
         try
         {
-            return reading.Wait(Patience) ? reading.Result : null;
+            return reading.Wait(WorkThreads.Patience) ? reading.Result : null;
         }
         catch (AggregateException e) when (e.InnerException is IOException)
         {
@@ -116,7 +116,8 @@ internal sealed class OrdinalFile(SafeFileHandle file, ILogger log, OrdinalFile.
         return Linux.preadv2((int)file.DangerousGetHandle(), ref vector, 1, offset, Linux.NoWait) == count;
     }
 
-    private void Write()
+    /// <summary>Whether there is more to write, and the disk took this.</summary>
+    private bool Write()
     {
         long offset = -1, end = -1;
         var records = new List<ReadOnlyMemory<byte>>();
@@ -161,13 +162,18 @@ internal sealed class OrdinalFile(SafeFileHandle file, ILogger log, OrdinalFile.
             }
 
             isFaulty = fault is not null;
-            isWriting = fault is null && waiting.Count > 0 && writer.Post(new Round(this));
+            isWriting = fault is null && waiting.Count > 0;
             Monitor.PulseAll(waiting);
+            return isWriting;
         }
     }
 
     private sealed class Round(OrdinalFile file) : IWork
     {
-        public void Run() => file.Write();
+        public void Run()
+        {
+            // Each round by itself, so that a long queue is not taken for a hang; one that is closed writes what is left at once.
+            while (file.Write() && !file.writer.Post(this));
+        }
     }
 }

@@ -10,6 +10,9 @@ internal interface IWork
 /// <summary>Threads of our own for what may block: a disk that hangs takes these and no others, never the .NET pool.</summary>
 internal sealed class WorkThreads : IDisposable
 {
+    /// <summary>Longer than a busy disk takes for a block or a small file, shorter than a reader's patience: what runs for longer hangs, and nobody waits for it.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
     private readonly Queue<IWork> queue = new();
     private readonly Thread[] threads;
     private readonly long[] begun;
@@ -69,6 +72,12 @@ internal sealed class WorkThreads : IDisposable
             return TimeSpan.FromMilliseconds(oldest);
         }
     }
+
+    /// <summary>Some of its work hangs. Only for work that is short on a disk that is well.</summary>
+    public bool IsStalled => LongestRun >= Patience;
+
+    /// <summary>How long it is worth waiting for: not at all while something hangs.</summary>
+    public TimeSpan PatienceNow => IsStalled ? TimeSpan.Zero : Patience;
 
     /// <summary>Takes what has not begun out of the queue.</summary>
     public List<IWork> Drain()

@@ -21,6 +21,9 @@ internal sealed class AnswerFile<T>(MetadataStore store, string kind, string ori
     private const byte Format = 1;
     private const int HeaderLength = 10;
 
+    /// <inheritdoc cref="MetadataStore.Patience"/>
+    public TimeSpan Patience => store.Patience;
+
     public byte[]? Encode(T value) => encode(value);
 
     public async ValueTask<StoredAnswer<T>?> LoadAsync(string key, CancellationToken cancellation)

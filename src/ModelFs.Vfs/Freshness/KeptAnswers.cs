@@ -4,28 +4,6 @@ using ModelFs.Registries;
 
 namespace ModelFs.Vfs.Freshness;
 
-/// <summary>How long answers of one kind are believed, and how they are asked for.</summary>
-internal sealed record Question<TKey, T>
-    where TKey : notnull
-    where T : class
-{
-    /// <summary>Asks the registry. Gets the answer known so far, which it may give back again.</summary>
-    public required Func<TKey, T?, CancellationToken, ValueTask<RegistryResult<T>>> Ask { get; init; }
-
-    public required Func<T, TimeSpan> Ttl { get; init; }
-
-    /// <summary>The same for the answer that there is no such thing.</summary>
-    public required TimeSpan AbsentTtl { get; init; }
-
-    /// <summary>How long a caller waits for a new answer who could have an old one.</summary>
-    public required TimeSpan StaleWait { get; init; }
-
-    public required AnswerFile<T> File { get; init; }
-
-    /// <summary>The key in words: the file's key.</summary>
-    public required Func<TKey, string> Name { get; init; }
-}
-
 /// <summary>Answers of a registry to questions of one kind: fresh ones at once, expired ones renewed, the last known when it does not answer.</summary>
 /// <remarks>
 /// An answer is fresh until its TTL; asked for in the second half of it, it is renewed in the background. The kernel is told to
@@ -215,7 +193,15 @@ internal sealed class KeptAnswers<TKey, T>(
         });
     }
 
+    /// <summary>Looks on the disk, and does without where that hangs: the registry is asked then. What comes late is taken all the same.</summary>
     private async Task LoadAsync(TKey key, Entry entry, CancellationToken stop)
+    {
+        await TakeStoredAsync(key, entry, stop).WaitAsync(question.File.Patience, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (entry)
+            entry.IsLoaded = true;
+    }
+
+    private async Task TakeStoredAsync(TKey key, Entry entry, CancellationToken stop)
     {
         StoredAnswer<T>? stored = null;
         try
@@ -231,17 +217,18 @@ internal sealed class KeptAnswers<TKey, T>(
             log.QuestionThrew(defect, question.Name(key));
         }
 
+        if (stored is null)
+            return;
         lock (entry)
         {
-            entry.IsLoaded = true;
-            if (stored is null)
-                return;
             // A clock that was set back makes an answer from the future: how old it is nobody knows, so it counts as expired.
             var age = time.GetUtcNow() - stored.Asked;
             var asked = age < TimeSpan.Zero ? long.MinValue / 2 : time.GetTimestamp() - (long)(age.TotalSeconds * time.TimestampFrequency);
             if (entry.Asked < asked)
                 entry.Know(stored.Value, stored.Value is null ? NoLonger(key) : null, asked);
             entry.HadValue |= stored.Value is not null;
+            if (entry.SavedHash is not null)
+                return;
             entry.SavedAt = time.GetTimestamp();
             entry.SavedHash = Hash(stored.Value is null ? null : question.File.Encode(stored.Value));
         }
