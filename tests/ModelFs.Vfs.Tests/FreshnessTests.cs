@@ -10,6 +10,39 @@ public sealed class FreshnessTests
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
     [Fact]
+    public async Task What_is_stored_and_the_disk_does_not_give_is_asked_of_the_registry()
+    {
+        await using var tree = await StartAsync();
+        Assert.Equal("1", await tree.LinkAsync("MLFLOW/iris/champion"));
+        await tree.NodeAsync("MLFLOW/iris/1/MLmodel");
+        await tree.RestartAsync();
+        // Whoever opens one of these waits for somebody who writes.
+        string[] stored = [.. Directory.EnumerateFiles(Path.Join(tree.Cache.Status.Directory, "index", "meta"), "*", SearchOption.AllDirectories)];
+        Assert.True(stored.Length > 2);
+        foreach (var file in stored)
+        {
+            File.Delete(file);
+            Assert.Equal(0, mkfifo(file, 0x180));
+        }
+
+        try
+        {
+            tree.Registry.Models["iris"].Alias("champion", "2");
+            Assert.Equal("2", await tree.LinkAsync("MLFLOW/iris/champion"));
+            await tree.NodeAsync("MLFLOW/iris/2/MLmodel");
+        }
+        finally
+        {
+            var writers = stored.Where(File.Exists).Select(file => File.OpenHandle(file, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite)).ToList();
+            Array.ForEach(stored, File.Delete);
+            writers.ForEach(writer => writer.Dispose());
+        }
+
+        [System.Runtime.InteropServices.DllImport("libc")]
+        static extern int mkfifo(string path, uint mode);
+    }
+
+    [Fact]
     public async Task An_alias_that_moved_is_seen_after_its_TTL_and_not_before()
     {
         await using var tree = await StartAsync();
