@@ -9,6 +9,12 @@ namespace ModelFs.Cache;
 /// <remarks>A path is <c>MLFLOW</c>, <c>MLFLOW/iris</c>, <c>MLFLOW/iris/2</c> and so on; it means all that lies below it too. Everything waits for the survey of a cache that was just opened.</remarks>
 public sealed class Inventory
 {
+    /// <summary>Objects of a listing that are handed on at once: about 400 KB.</summary>
+    private const int PageSize = 1024;
+
+    /// <summary>Pages, or reports, that are made before somebody takes them.</summary>
+    private const int MostWaiting = 4;
+
     private readonly BlockCache cache;
     private readonly CacheResources resources;
 
@@ -26,37 +32,27 @@ public sealed class Inventory
 
     public Task<CacheInventory> SumUpAsync(CancellationToken cancellation) => RunAsync(SumUp, cancellation);
 
-    /// <summary>The objects at a path, or all; in no order.</summary>
-    public Task<IReadOnlyList<StoredObject>> ListAsync(string? path, CancellationToken cancellation) => RunAsync(() => List(path), cancellation);
+    /// <summary>The objects at a path, or all; in no order. They are looked up as they are taken: memory holds a page of them, and of all 15 bytes each.</summary>
+    public async IAsyncEnumerable<StoredObject> ListAsync(string? path, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var page in ProduceAsync<StoredObject[]>((give, _) => GivePages(path, give), cancellation).ConfigureAwait(false))
+        {
+            foreach (var stored in page)
+                yield return stored;
+        }
+    }
+
+    /// <summary>What lies here of a pin's objects, in bytes.</summary>
+    public Task<long> BytesOfAsync(Pin pin, CancellationToken cancellation) =>
+        RunAsync(() => pin.Objects().Sum(key => resources.Catalog.Find(key)?.Bytes ?? 0), cancellation);
 
     /// <summary>Removes what is neither open nor pinned.</summary>
     public Task<EvictionResult> EvictAsync(EvictionRequest request, CancellationToken cancellation) => RunAsync(() => Evict(request), cancellation);
 
     /// <summary>Reads what lies at a path, or all, from the disk again and drops what is wrong: it is fetched again when somebody reads it.</summary>
     /// <returns>A report a file, and others on the way through large ones.</returns>
-    public async IAsyncEnumerable<ScrubReport> ScrubAsync(string? path, [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        var reports = Channel.CreateBounded<ScrubReport>(16);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, resources.Closing);
-        var scrubbing = RunAsync(() =>
-        {
-            var objects = List(path).DistinctBy(o => o.Key).ToList();
-            new Scrub(cache, objects, report => reports.Writer.WriteAsync(report, stop.Token).AsTask().GetAwaiter().GetResult(), stop.Token).Run();
-            return true;
-        }, stop.Token);
-        _ = scrubbing.ContinueWith(t => reports.Writer.Complete(t.IsCanceled ? new TaskCanceledException(t) : t.Exception?.InnerException), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        try
-        {
-            await foreach (var report in reports.Reader.ReadAllAsync(cancellation).ConfigureAwait(false))
-                yield return report;
-        }
-        finally
-        {
-            // Whoever stops listening stops the thread, which else would wait for room for its next report.
-            await stop.CancelAsync().ConfigureAwait(false);
-            await ((Task)scrubbing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
+    public IAsyncEnumerable<ScrubReport> ScrubAsync(string? path, CancellationToken cancellation) => ProduceAsync<ScrubReport>(
+        (report, stop) => new Scrub(cache, [.. Enumerate(path).DistinctBy(o => o.Key)], report, stop).Run(), cancellation);
 
     /// <summary>Sets pins and takes others away, all or none. Objects that are not here yet are kept once they come.</summary>
     /// <returns>False when it was so already.</returns>
@@ -124,30 +120,46 @@ public sealed class Inventory
             account.Owner, account.Bytes, account.Objects, account.Sealed, account.Limits.MaxBytes, account.Limits.MaxAge, totals.Origin, totals.Served, account.Health.Fault);
     }
 
-    private IReadOnlyList<StoredObject> List(string? path)
+    private void GivePages(string? path, Action<StoredObject[]> give)
+    {
+        foreach (var page in Enumerate(path).Chunk(PageSize))
+            give(page);
+    }
+
+    private IEnumerable<StoredObject> Enumerate(string? path)
     {
         resources.Labels.Flush();
-        var named = new HashSet<ObjectKey>();
+        var named = new HashSet64(path is null ? resources.Catalog.Count : 0);
         var open = cache.OpenKeys();
-        var listed = new List<StoredObject>();
         foreach (var label in resources.Labels.Read(label => IsAt(label.Path, path)))
         {
             if (resources.Catalog.Find(label.Key) is not { } entry)
                 continue;
-            named.Add(label.Key);
-            listed.Add(Describe(label.Key, label.Owner, label.Path, entry));
+            if (path is null)
+                named.Add(HashOf(label.Key));
+            yield return Describe(label.Key, label.Owner, label.Path, entry);
         }
 
-        if (path is null)
+        if (path is not null)
+            yield break;
+        var unnamed = new List<ObjectKey>();
+        resources.Catalog.Visit((key, _) =>
         {
-            foreach (var (key, entry) in resources.Catalog.Select((key, _) => !named.Contains(key)))
-                listed.Add(Describe(key, entry.Account.Owner, key.ToString(), entry));
+            if (named.Add(HashOf(key)))
+                unnamed.Add(key);
+        });
+        var names = NamesOf(unnamed, null); // of those that came meanwhile
+        foreach (var key in unnamed)
+        {
+            if (resources.Catalog.Find(key) is { } entry)
+                yield return Describe(key, entry.Account.Owner, names.GetValueOrDefault(key) ?? key.ToString(), entry);
         }
-
-        return [.. listed.DistinctBy(o => (o.Key, o.Path))];
 
         StoredObject Describe(ObjectKey key, string owner, string name, in Catalog.Entry entry) =>
             new(key, owner, name, entry.Bytes, entry.Sealed, Time(entry.LastUse), resources.Pins.Contains(key), open.Contains(key));
+
+        // Keys are hashes themselves: of a million, two have the same half once in forty million times.
+        static ulong HashOf(ObjectKey key) => (ulong)key.Value;
     }
 
     private EvictionResult Evict(EvictionRequest request)
@@ -175,7 +187,7 @@ public sealed class Inventory
             plan.ChooseOldest(used - plan.Bytes - most, EvictionReason.Size, IsThere);
         if (request.All)
             plan.ChooseOldest(long.MaxValue, EvictionReason.Cleared, IsThere);
-        var names = NamesOf(plan, request.Path);
+        var names = NamesOf(plan.Victims.Select(v => v.Key), request.Path);
         var gone = request.DryRun ? plan.Victims : resources.Space.Evict(plan);
         return new EvictionResult(
             [.. gone.Select(v => new EvictedObject(names.GetValueOrDefault(v.Key) ?? v.Key.ToString(), v.Bytes, Time(v.LastUse), v.Reason))],
@@ -186,14 +198,15 @@ public sealed class Inventory
         bool IsThere(ObjectKey key, Catalog.Entry entry) => place is null || place.Contains(key);
     }
 
-    /// <summary>The first name of each victim, those that are known.</summary>
-    private Dictionary<ObjectKey, string> NamesOf(EvictionPlan plan, string? path)
+    /// <summary>The first name of each object, those that are known.</summary>
+    private Dictionary<ObjectKey, string> NamesOf(IEnumerable<ObjectKey> objects, string? path)
     {
         var names = new Dictionary<ObjectKey, string>();
-        if (plan.Victims.Count == 0)
+        var asked = objects.ToHashSet();
+        if (asked.Count == 0)
             return names;
-        var victims = plan.Victims.Select(v => v.Key).ToHashSet();
-        foreach (var label in resources.Labels.Read(label => victims.Contains(label.Key) && IsAt(label.Path, path)))
+        resources.Labels.Flush();
+        foreach (var label in resources.Labels.Read(label => asked.Contains(label.Key) && IsAt(label.Path, path)))
             names.TryAdd(label.Key, label.Path);
         return names;
     }
@@ -202,6 +215,30 @@ public sealed class Inventory
         place is null || (path.StartsWith(place, StringComparison.Ordinal) && (path.Length == place.Length || path[place.Length] == '/'));
 
     private static DateTimeOffset Time(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
+
+    /// <summary>Hands on what work gives, which waits on its thread while nobody takes it.</summary>
+    private async IAsyncEnumerable<T> ProduceAsync<T>(Action<Action<T>, CancellationToken> work, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var given = Channel.CreateBounded<T>(MostWaiting);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, resources.Closing);
+        var working = RunAsync(() =>
+        {
+            work(item => given.Writer.WriteAsync(item, stop.Token).AsTask().GetAwaiter().GetResult(), stop.Token);
+            return true;
+        }, stop.Token);
+        _ = working.ContinueWith(t => given.Writer.Complete(t.IsCanceled ? new TaskCanceledException(t) : t.Exception?.InnerException), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        try
+        {
+            await foreach (var item in given.Reader.ReadAllAsync(cancellation).ConfigureAwait(false))
+                yield return item;
+        }
+        finally
+        {
+            // Whoever stops listening stops the thread, which else would wait for room for what comes next.
+            await stop.CancelAsync().ConfigureAwait(false);
+            await ((Task)working).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
 
     /// <summary>On a thread of its own: an answer may take a disk minutes, and no reader waits for it.</summary>
     private async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellation)

@@ -22,7 +22,7 @@ public sealed class EvictionTests
             Assert.InRange((await ShareAsync(test, "SMALL")).Bytes, 0, Limit);
         }
 
-        var left = (await test.Cache.Inventory.ListAsync(null, CancellationToken.None)).Select(o => o.Path).ToHashSet();
+        var left = (await test.Cache.Inventory.ListAsync(null, CancellationToken.None).ToListAsync()).Select(o => o.Path).ToHashSet();
         Assert.Contains("BIG/old", left);
         Assert.Contains("SMALL/8", left);
         Assert.DoesNotContain("SMALL/0", left);
@@ -191,7 +191,7 @@ public sealed class EvictionTests
         }
 
         test.Time.Ahead = TimeSpan.FromDays(4);
-        long size = (await test.Cache.Inventory.ListAsync(null, CancellationToken.None))[0].Bytes;
+        long size = (await test.Cache.Inventory.ListAsync(null, CancellationToken.None).ToListAsync())[0].Bytes;
         using var open = test.Open("iris/3", content, new TestSource(content));
         var request = new EvictionRequest("TEST/iris", ToBytes: 5 * size / 2, OlderThan: TimeSpan.FromDays(3.5));
         var plan = await test.Cache.Inventory.EvictAsync(request with { DryRun = true }, CancellationToken.None);

@@ -17,13 +17,13 @@ public sealed class LabelTests
 
         for (int start = 0; start < 2; start++)
         {
-            var all = await test.Cache.Inventory.ListAsync(null, CancellationToken.None);
+            var all = await test.Cache.Inventory.ListAsync(null, CancellationToken.None).ToListAsync();
             Assert.Equal(["HF/a%2Fb/main/x", "MLFLOW/iris/1/model.pkl", "MLFLOW/iris/2/model.pkl"], all.Select(o => o.Path).Order(StringComparer.Ordinal));
             Assert.Equal(2, all.DistinctBy(o => o.Key).Count());
             Assert.All(all, o => Assert.True(o is { Sealed: true, Open: false, Pinned: false }));
             Assert.All(all, o => Assert.InRange(o.Bytes, content.Length, 2 * content.Length));
-            Assert.Equal("MLFLOW/iris/2/model.pkl", Assert.Single(await test.Cache.Inventory.ListAsync("MLFLOW/iris/2", CancellationToken.None)).Path);
-            Assert.Empty(await test.Cache.Inventory.ListAsync("MLFLOW/iri", CancellationToken.None));
+            Assert.Equal("MLFLOW/iris/2/model.pkl", Assert.Single(await test.Cache.Inventory.ListAsync("MLFLOW/iris/2", CancellationToken.None).ToListAsync()).Path);
+            Assert.Empty(await test.Cache.Inventory.ListAsync("MLFLOW/iri", CancellationToken.None).ToListAsync());
             var shares = (await test.Cache.Inventory.SumUpAsync(CancellationToken.None)).Owners;
             Assert.Equal(["HF", "MLFLOW"], shares.Select(s => s.Owner));
             Assert.All(shares, s => Assert.Equal((1, 1), (s.Objects, s.Sealed)));
@@ -46,7 +46,7 @@ public sealed class LabelTests
         File.WriteAllBytes(labels, [.. bytes[..^5], 1, 2, 3]);
         await test.ReopenAsync();
 
-        var all = await test.Cache.Inventory.ListAsync(null, CancellationToken.None);
+        var all = await test.Cache.Inventory.ListAsync(null, CancellationToken.None).ToListAsync();
         Assert.Equal(20, all.Count);
         var unknown = all.Where(o => !o.Path.StartsWith("TEST/iris/", StringComparison.Ordinal)).ToList();
         Assert.InRange(unknown.Count, 1, 2);
@@ -60,7 +60,7 @@ public sealed class LabelTests
             Assert.Empty(source.Requests);
         }
 
-        Assert.All(await test.Cache.Inventory.ListAsync(null, CancellationToken.None), o => Assert.StartsWith("TEST/iris/", o.Path));
+        Assert.All(await test.Cache.Inventory.ListAsync(null, CancellationToken.None).ToListAsync(), o => Assert.StartsWith("TEST/iris/", o.Path));
     }
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class LabelTests
         var labels = new Labels(path, test);
         NoteAll();
         long length = new FileInfo(path).Length;
-        Assert.Equal(9000, labels.Read(_ => true).Count);
+        Assert.Equal(9000, labels.Read(_ => true).Count());
         NoteAll();
         labels = new Labels(path, test);
         labels.Load(_ => { });
@@ -110,6 +110,77 @@ public sealed class LabelTests
                 labels.Note(TestContent.KeyOf($"{i}"), "MLFLOW", $"iris/{i}/model.pkl");
             labels.Flush();
         }
+    }
+
+    [Fact]
+    public async Task A_listing_is_made_page_by_page_as_it_is_taken_and_ends_with_who_takes_it()
+    {
+        const int Objects = 50_000;
+        await using var test = await TestCache.OpenAsync();
+        var resources = test.Cache.Resources;
+        var account = resources.Accounts.Of("MLFLOW");
+        for (int i = 0; i < Objects; i++)
+        {
+            resources.Catalog.Set(TestContent.KeyOf($"{i}"), new Catalog.Entry(4096, i, 1, true, account));
+            resources.Labels.Note(TestContent.KeyOf($"{i}"), "MLFLOW", $"iris/{i}/model.pkl");
+            if (i % 1000 == 999)
+                resources.Labels.Flush();
+        }
+
+        Assert.Equal(Objects, await test.Cache.Inventory.ListAsync(null, CancellationToken.None).Select(o => o.Path).Distinct().CountAsync());
+
+        int taken = 0;
+        await foreach (var stored in test.Cache.Inventory.ListAsync("MLFLOW", CancellationToken.None))
+        {
+            Assert.Equal(4096, stored.Bytes);
+            if (taken++ > 0)
+                continue;
+            // What is not looked up yet is not there any more.
+            for (int i = 0; i < Objects; i++)
+                resources.Catalog.Remove(TestContent.KeyOf($"{i}"));
+        }
+
+        Assert.InRange(taken, 1, Objects / 2);
+    }
+
+    [Fact]
+    public async Task Whoever_stops_taking_a_listing_does_not_keep_the_cache_from_closing()
+    {
+        await using var test = await TestCache.OpenAsync();
+        byte[] content = TestContent.Make("content", 300_000);
+        await test.FillAsync("one", content);
+        await test.FillAsync("two", content);
+        await using var listing = test.Cache.Inventory.ListAsync(null, CancellationToken.None).GetAsyncEnumerator();
+        Assert.True(await listing.MoveNextAsync());
+        await test.CloseAsync().WaitAsync(TestCache.Patience);
+    }
+
+    [Fact]
+    public async Task A_listing_has_every_name_though_the_file_is_rewritten_while_it_is_read()
+    {
+        await using var test = new TestCache();
+        var labels = new Labels(Path.Combine(test.Root, "labels"), test);
+        string[] names = [.. Enumerable.Range(0, 20_000).Select(i => $"iris/{i}/{new string('x', 100)}")];
+        foreach (var (i, name) in names.Index())
+        {
+            labels.Note(TestContent.KeyOf(name), "MLFLOW", name);
+            if (i % 1000 == 999)
+                labels.Flush();
+        }
+
+        var read = new List<string>();
+        foreach (var label in labels.Read(_ => true))
+        {
+            read.Add(label.Name);
+            if (read.Count != names.Length / 2)
+                continue;
+            labels.Compact(key => key == TestContent.KeyOf(names[^1]), 1);
+            labels.Note(TestContent.KeyOf("late"), "MLFLOW", "late");
+            labels.Flush();
+        }
+
+        Assert.Equal(names, read);
+        Assert.Equal([names[^1], "late"], labels.Read(_ => true).Select(label => label.Name));
     }
 
     [Fact]

@@ -80,7 +80,7 @@ public sealed class OpenModeTests
 
         tree.FileSystem.CloseLingering();
         await TreeUnderTest.EventuallyAsync(() => tree.Cache.Status.OpenObjects == 0);
-        var stored = await tree.Cache.Inventory.ListAsync(null, CancellationToken.None);
+        var stored = await tree.Cache.Inventory.ListAsync(null, CancellationToken.None).ToListAsync();
         Assert.Equal(used, stored.OrderBy(file => file.LastUse).Select(file => file.Path.Split('/')[^1]));
         Assert.Equal(names.Length, stored.DistinctBy(file => file.LastUse).Count());
     }

@@ -129,5 +129,5 @@ internal sealed class SlowScrub(BlockCache cache)
     /// <summary>Waits until so many blocks may be read.</summary>
     private void Pay(int blocks) => pace.SpendAsync(PriceOf(blocks), stop.Token).AsTask().GetAwaiter().GetResult();
 
-    private string NameOf(ObjectKey key) => resources.Labels.Read(label => label.Key == key) is [var label, ..] ? label.Path : key.ToString();
+    private string NameOf(ObjectKey key) => resources.Labels.Read(label => label.Key == key).Select(label => label.Path).FirstOrDefault(key.ToString());
 }

@@ -2,10 +2,11 @@ namespace ModelFs.Cache.Space;
 
 /// <summary>Hashes of 64 bits: 10 to 15 bytes each, where the framework's set takes 20 to 40.</summary>
 /// <remarks>Not thread safe.</remarks>
-internal sealed class HashSet64
+/// <param name="expected">How many there will be, or more.</param>
+internal sealed class HashSet64(int expected = 0)
 {
     /// <summary>0 for none. A hash lies in the first one that was free from its home on.</summary>
-    private ulong[] slots = new ulong[1024];
+    private ulong[] slots = new ulong[1024 + (expected / 2 * 3)];
 
     public int Count { get; private set; }
 

@@ -1,15 +1,6 @@
-using System.Buffers.Binary;
-using System.Text;
 using Microsoft.Extensions.Logging;
-using ModelFs.Cache.Disk;
 
 namespace ModelFs.Cache.Space;
-
-/// <summary>What people call an object: a registry and a path in it. An object that several versions share has several.</summary>
-internal readonly record struct Label(ObjectKey Key, string Owner, string Name)
-{
-    public string Path => $"{Owner}/{Name}";
-}
 
 /// <summary>The names of the objects, in a file beside the index; memory holds a hash of 8 bytes a name, 10 to 15 with its place in a table, to know which are in it.</summary>
 /// <remarks>
@@ -19,11 +10,6 @@ internal readonly record struct Label(ObjectKey Key, string Owner, string Name)
 /// </remarks>
 internal sealed class Labels(string path, ILogger log)
 {
-    private const int Grid = 8;
-    private const int HeaderSize = 8;
-    private const int KeySize = 16;
-    private const int MaxRecord = 64 * 1024;
-
     /// <summary>Names that wait for a disk that refuses: more of them are not worth their memory.</summary>
     private const int MostPending = 10_000;
 
@@ -46,12 +32,12 @@ internal sealed class Labels(string path, ILogger log)
     /// <summary>Takes a name down, to be written by the next <see cref="Flush"/>.</summary>
     public void Note(ObjectKey key, string owner, string name)
     {
-        byte[] record = Encode(key, owner, name);
-        if (record.Length > MaxRecord)
+        byte[] record = Label.Encode(key, owner, name);
+        if (record.Length > Label.MaxRecord)
             return;
         lock (gate)
         {
-            if (pending.Count < MostPending && (known.Add(HashOf(record)) || isCompacting))
+            if (pending.Count < MostPending && (known.Add(Label.HashOf(record)) || isCompacting))
                 pending.Add(record);
         }
     }
@@ -72,7 +58,7 @@ internal sealed class Labels(string path, ILogger log)
             try
             {
                 using var file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
-                long end = Padded(RandomAccess.GetLength(file));
+                long end = Label.Padded(RandomAccess.GetLength(file));
                 RandomAccess.Write(file, waiting.ConvertAll(r => (ReadOnlyMemory<byte>)r), end);
                 records += waiting.Count;
                 Volatile.Write(ref bytes, end + waiting.Sum(r => (long)r.Length));
@@ -87,20 +73,15 @@ internal sealed class Labels(string path, ILogger log)
         }
     }
 
-    /// <summary>All names that are written, in the order in which they came.</summary>
-    public List<Label> Read(Func<Label, bool> wanted)
+    /// <summary>All names that are written by now, in the order in which they came. The file is read as they are asked for, and nobody waits for whoever asks.</summary>
+    public IEnumerable<Label> Read(Func<Label, bool> wanted)
     {
-        var labels = new List<Label>();
-        lock (writing)
+        using var reader = TryOpen();
+        while (reader is not null && TryNext(reader, out var label))
         {
-            TryScan((in label, _) =>
-            {
-                if (wanted(label))
-                    labels.Add(label);
-            });
+            if (wanted(label))
+                yield return label;
         }
-
-        return labels;
     }
 
     /// <summary>Reads the file once after a start.</summary>
@@ -110,13 +91,15 @@ internal sealed class Labels(string path, ILogger log)
         lock (writing)
         {
             int found = 0;
-            TryScan((in label, record) =>
+            using var reader = TryOpen();
+            while (reader is not null && TryNext(reader, out var label))
             {
                 found++;
                 lock (gate)
-                    known.Add(HashOf(record));
+                    known.Add(label.Hash);
                 see(label);
-            });
+            }
+
             records = kept = found;
         }
     }
@@ -149,7 +132,8 @@ internal sealed class Labels(string path, ILogger log)
                     isCompacting = false;
                     if (records == alive.Count)
                     {
-                        pending.ForEach(record => alive.Add(HashOf(record)));
+                        // What was noted meanwhile may have been written before.
+                        pending.RemoveAll(record => !alive.Add(Label.HashOf(record)));
                         known = alive;
                     }
                 }
@@ -162,11 +146,13 @@ internal sealed class Labels(string path, ILogger log)
         string temporary = path + ".tmp";
         using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
         {
-            Scan((in label, record) =>
+            using var reader = Open();
+            while (reader?.TryNext(out var label) == true)
             {
-                if (isAlive(label.Key) && alive.Add(HashOf(record)))
-                    file.Write(record);
-            });
+                if (isAlive(label.Key) && alive.Add(label.Hash))
+                    file.Write(reader.Record);
+            }
+
             Volatile.Write(ref bytes, file.Length);
         }
 
@@ -174,54 +160,44 @@ internal sealed class Labels(string path, ILogger log)
         records = alive.Count;
     }
 
+    /// <summary>The names that are in the file now; null where there is none.</summary>
+    private LabelReader? Open()
+    {
+        lock (writing)
+        {
+            if (!File.Exists(path))
+                return null;
+            var reader = new LabelReader(path, log);
+            Volatile.Write(ref bytes, reader.Length);
+            return reader;
+        }
+    }
+
     /// <summary>What cannot be read is not known.</summary>
-    private void TryScan(Seen see)
+    private LabelReader? TryOpen()
     {
         try
         {
-            Scan(see);
+            return Open();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Log.LabelsUnreadable(log, path, e.Message);
+            return null;
         }
     }
 
-    private void Scan(Seen see)
+    private bool TryNext(LabelReader reader, out Label label)
     {
-        if (!File.Exists(path))
-            return;
-        byte[] file = new byte[1 << 20];
-        using (var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite))
+        try
         {
-            long length = RandomAccess.GetLength(handle), at = 0, damaged = 0;
-            Volatile.Write(ref bytes, length);
-            // A window that moves on when less than the largest record is left in it.
-            for (int have = 0, from = 0; at < length;)
-            {
-                if (have - from < MaxRecord + Grid && at + (have - from) < length)
-                {
-                    file.AsSpan(from, have - from).CopyTo(file);
-                    (have, from) = (have - from, 0);
-                    int n = RandomAccess.Read(handle, file.AsSpan(have), at + have);
-                    have += n;
-                    if (n == 0)
-                        length = at + have;
-                }
-
-                int size = Decode(file.AsSpan(from, have - from), out var label);
-                if (size > 0)
-                    see(label, file.AsSpan(from, size));
-                else
-                    (size, damaged) = (Grid, damaged + Grid);
-                from += size;
-                at += size;
-                if (from > have)
-                    break;
-            }
-
-            if (damaged > 0)
-                Log.LabelsDamaged(log, path, damaged);
+            return reader.TryNext(out label);
+        }
+        catch (IOException e)
+        {
+            Log.LabelsUnreadable(log, path, e.Message);
+            label = default;
+            return false;
         }
     }
 
@@ -231,45 +207,4 @@ internal sealed class Labels(string path, ILogger log)
             Log.LabelsNotStored(log, reason);
         isFaulty = true;
     }
-
-    private static byte[] Encode(ObjectKey key, string owner, string name)
-    {
-        int length = KeySize + Encoding.UTF8.GetByteCount(owner) + 1 + Encoding.UTF8.GetByteCount(name);
-        byte[] record = new byte[Padded(HeaderSize + length)];
-        var body = record.AsSpan(HeaderSize, length);
-        BinaryPrimitives.WriteUInt128LittleEndian(body, key.Value);
-        int at = KeySize + Encoding.UTF8.GetBytes(owner, body[KeySize..]);
-        Encoding.UTF8.GetBytes(name, body[(at + 1)..]);
-        BinaryPrimitives.WriteInt32LittleEndian(record, length);
-        BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(4), BlockChecksum.Small(body));
-        return record;
-    }
-
-    /// <summary>Bytes of the record on the grid, or 0 where there is none.</summary>
-    private static int Decode(ReadOnlySpan<byte> record, out Label label)
-    {
-        label = default;
-        if (record.Length < HeaderSize)
-            return 0;
-        int length = BinaryPrimitives.ReadInt32LittleEndian(record);
-        if (length is <= KeySize or > MaxRecord || Padded(HeaderSize + length) > record.Length)
-            return 0;
-        var body = record.Slice(HeaderSize, length);
-        int end = body[KeySize..].IndexOf((byte)0);
-        if (end < 0 || BinaryPrimitives.ReadUInt32LittleEndian(record[4..]) != BlockChecksum.Small(body))
-            return 0;
-        label = new Label(
-            new ObjectKey(BinaryPrimitives.ReadUInt128LittleEndian(body)),
-            Encoding.UTF8.GetString(body.Slice(KeySize, end)),
-            Encoding.UTF8.GetString(body[(KeySize + end + 1)..]));
-        return Padded(HeaderSize + length);
-    }
-
-    private delegate void Seen(in Label label, ReadOnlySpan<byte> record);
-
-    private static ulong HashOf(ReadOnlySpan<byte> record) => BlockChecksum.Compute(record);
-
-    private static int Padded(int length) => (length + Grid - 1) & ~(Grid - 1);
-
-    private static long Padded(long length) => (length + Grid - 1) & ~(Grid - 1L);
 }

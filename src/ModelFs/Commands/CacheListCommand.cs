@@ -23,15 +23,14 @@ internal static class CacheListCommand
         };
         command.SetStoreAction(p => CacheCommand.Places(p.GetValue(path)), async (parsed, store, paths, cancellation) =>
         {
-            var items = new List<CachedItem>();
-            await foreach (var item in store.Cache.ListAsync(paths.Count > 0 ? paths[0] : null, cancellation))
-                items.Add(item);
-            var rows = Sort(CacheRow.SumUp(items, parsed.GetValue(files) ? 0 : Depth(paths is [var asked] ? asked : null)), parsed.GetValue(sort) ?? "size");
+            var items = store.Cache.ListAsync(paths.Count > 0 ? paths[0] : null, cancellation);
+            var rows = Sort(await CacheRow.SumUpAsync(items, parsed.GetValue(files) ? 0 : Depth(paths is [var asked] ? asked : null)), parsed.GetValue(sort) ?? "size");
+            var isEmpty = rows.Count == 0;
             if (parsed.GetValue(top) is { } most)
                 rows = rows[..Math.Clamp(most, 0, rows.Count)];
             if (parsed.GetValue(json))
                 await Console.Out.WriteLineAsync(JsonText.Of(rows, CacheJson.Default.ListCacheRow));
-            else if (items.Count == 0)
+            else if (isEmpty)
                 await Console.Error.WriteLineAsync(TerminalText.Escaped($"nothing{(paths is [var place] ? " of " + place : "")} is in the cache"));
             else
                 foreach (var row in rows)

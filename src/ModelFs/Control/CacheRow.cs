@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace ModelFs.Control;
 
 /// <summary>Objects of the cache summed up by place.</summary>
@@ -9,21 +11,30 @@ internal sealed record CacheRow(string Path, long Bytes, int Files, int Complete
     private const string Unknown = "unknown";
 
     /// <param name="depth">How many parts of a path make a place; 0 for each file by itself.</param>
-    public static List<CacheRow> SumUp(IEnumerable<CachedItem> items, int depth) =>
-    [
-        .. items.GroupBy(item => PlaceOf(item, depth)).Select(group =>
+    public static async Task<List<CacheRow>> SumUpAsync(IAsyncEnumerable<CachedItem> items, int depth)
+    {
+        var rows = new Dictionary<string, CacheRow>(StringComparer.Ordinal);
+        // A file counts once in a place, however many names it has there.
+        var counted = new HashSet<(string Place, UInt128 Object)>();
+        await foreach (var item in items)
         {
-            var files = group.DistinctBy(item => item.Object).ToList();
-            return new CacheRow(
-                group.Key,
-                files.Sum(f => f.Bytes),
-                files.Count,
-                files.Count(f => f.Complete),
-                files.Count(f => f.Pinned),
-                files.Count(f => f.Open),
-                files.Max(f => f.LastUse));
-        }),
-    ];
+            var place = PlaceOf(item, depth);
+            var row = rows.GetValueOrDefault(place) ?? new CacheRow(place, 0, 0, 0, 0, 0, item.LastUse);
+            if (counted.Add((row.Path, UInt128.Parse(item.Object, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture))))
+                rows[row.Path] = row.With(item);
+        }
+
+        return [.. rows.Values];
+    }
+
+    private CacheRow With(CachedItem item) => new(
+        Path,
+        Bytes + item.Bytes,
+        Files + 1,
+        Complete + (item.Complete ? 1 : 0),
+        Pinned + (item.Pinned ? 1 : 0),
+        Open + (item.Open ? 1 : 0),
+        item.LastUse > LastUse ? item.LastUse : LastUse);
 
     private static string PlaceOf(CachedItem item, int depth)
     {

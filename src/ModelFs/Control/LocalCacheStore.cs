@@ -14,7 +14,7 @@ internal sealed class LocalCacheStore(ModelFsOptions options, Inventory inventor
     public async IAsyncEnumerable<CachedItem> ListAsync(string? path, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var place = await PlaceAsync(path, cancellation);
-        foreach (var stored in await inventory.ListAsync(place, cancellation))
+        await foreach (var stored in inventory.ListAsync(place, cancellation))
             yield return CachedItem.Of(stored);
     }
 
@@ -30,16 +30,17 @@ internal sealed class LocalCacheStore(ModelFsOptions options, Inventory inventor
 
     public async Task<IReadOnlyList<PinReport>> PinAsync(string? path, CancellationToken cancellation)
     {
+        var reports = new List<PinReport>();
         if (path is null)
         {
-            var items = (await inventory.ListAsync(null, cancellation)).DistinctBy(o => o.Key).ToDictionary(o => o.Key.ToString(), o => o.Bytes);
-            return [.. inventory.Pins.Select(pin => Report(pin, items))];
+            foreach (var pin in inventory.Pins)
+                reports.Add(await ReportAsync(pin, cancellation));
+            return reports;
         }
 
         var pinned = await PinOfAsync(tree, TreePath.Of(path, options.Registries), setting: null, cancellation);
         await ChangeAsync([pinned], [], cancellation);
-        var there = (await inventory.ListAsync(pinned.Name, cancellation)).DistinctBy(o => o.Key).ToDictionary(o => o.Key.ToString(), o => o.Bytes);
-        return [Report(pinned, there)];
+        return [await ReportAsync(pinned, cancellation)];
     }
 
     public async Task<PinReport> UnpinAsync(string path, CancellationToken cancellation)
@@ -76,8 +77,8 @@ internal sealed class LocalCacheStore(ModelFsOptions options, Inventory inventor
         return Pin.Of(node.Path, setting, keys);
     }
 
-    private static PinReport Report(Pin pin, Dictionary<string, long> bytes) =>
-        new(pin.Name, pin.Setting, pin.Keys.Count, pin.Keys.Sum(key => bytes.GetValueOrDefault(key)));
+    private async Task<PinReport> ReportAsync(Pin pin, CancellationToken cancellation) =>
+        new(pin.Name, pin.Setting, pin.Keys.Count, await inventory.BytesOfAsync(pin, cancellation));
 
     private async Task ChangeAsync(IReadOnlyList<Pin> set, IReadOnlyList<Pin> remove, CancellationToken cancellation)
     {
@@ -99,7 +100,7 @@ internal sealed class LocalCacheStore(ModelFsOptions options, Inventory inventor
         var place = string.Join('/', TreePath.Of(path, options.Registries).Split('/', StringSplitOptions.RemoveEmptyEntries));
         if (place.Length == 0)
             return null;
-        if ((await inventory.ListAsync(place, cancellation)).Count > 0)
+        if (await inventory.ListAsync(place, cancellation).AnyAsync(cancellation))
             return place;
         if (options.Registries.Any(registry => registry.Name == place.Split('/')[0]))
             return (await tree.ResolveAsync(place, followLast: true, cancellation)).OrThrow(path).Path;

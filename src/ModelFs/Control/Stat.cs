@@ -72,8 +72,10 @@ internal sealed class Stat(ModelTree tree, Inventory inventory, Func<string, (st
 
     private async Task<StatReport> AddStoredAsync(StatReport report, string path, CancellationToken cancellation)
     {
-        var stored = await inventory.ListAsync(path.Length > 0 ? path : null, cancellation);
-        return report with { CachedBytes = stored.DistinctBy(o => o.Key).Sum(o => o.Bytes) };
+        var (counted, bytes) = (new HashSet<ObjectKey>(), 0L);
+        await foreach (var stored in inventory.ListAsync(path.Length > 0 ? path : null, cancellation))
+            bytes += counted.Add(stored.Key) ? stored.Bytes : 0;
+        return report with { CachedBytes = bytes };
     }
 
     private static ModelVersion? VersionOf(TreeNode node) => node switch
