@@ -158,8 +158,8 @@ public sealed class Inventory
         StoredObject Describe(ObjectKey key, string owner, string name, in Catalog.Entry entry) =>
             new(key, owner, name, entry.Bytes, entry.Sealed, Time(entry.LastUse), resources.Pins.Contains(key), open.Contains(key));
 
-        // Keys are hashes themselves: of a million, two have the same half once in forty million times.
-        static ulong HashOf(ObjectKey key) => (ulong)key.Value;
+        // Keys are hashes themselves: that any two of a million have the same 64 bits happens once in forty million times.
+        static ulong HashOf(ObjectKey key) => ((ulong)(key.Value >> 64) ^ (ulong)key.Value) * 0x9E3779B97F4A7C15ul;
     }
 
     private EvictionResult Evict(EvictionRequest request)
