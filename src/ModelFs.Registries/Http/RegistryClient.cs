@@ -46,6 +46,7 @@ internal sealed class RegistryClient : IDisposable
     private readonly HttpMessageInvoker toOthers;
     private readonly TimeProvider time;
     private long refusalLogged;
+    private long skew = long.MinValue;
 
     public RegistryClient(
         Uri home, ClientIdentity identity, RegistryOptions options, ILogger log, Resilience resilience, TimeProvider time)
@@ -80,6 +81,9 @@ internal sealed class RegistryClient : IDisposable
 
         return Error(RegistryErrorKind.Malformed, question, $"redirects more than {MaxRedirects} times");
     }
+
+    /// <summary>How far the configured origin's clock was ahead of ours when it last answered; null where it did not say.</summary>
+    public TimeSpan? ClockSkew => Volatile.Read(ref skew) is var ticks && ticks != long.MinValue ? TimeSpan.FromTicks(ticks) : null;
 
     public RegistryError Error(RegistryErrorKind kind, Question question, Uri target, string fault)
     {
@@ -147,6 +151,8 @@ internal sealed class RegistryClient : IDisposable
         try
         {
             var response = await (atHome ? toHome : toOthers).SendAsync(request, cancellation);
+            if (atHome && response.Headers.Date is { } date)
+                Volatile.Write(ref skew, (date + response.Headers.Age.GetValueOrDefault() - time.GetUtcNow()).Ticks);
             if (response.StatusCode == HttpStatusCode.ServiceUnavailable
                 && (await SentenceAsync(response, cancellation)).Contains(SwitchedOff, StringComparison.Ordinal))
                 response.StatusCode = HttpStatusCode.NotImplemented;

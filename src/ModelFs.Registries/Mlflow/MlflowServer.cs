@@ -44,6 +44,8 @@ internal sealed class MlflowServer : IModelRegistry
 
     public string Description { get; }
 
+    public TimeSpan? ClockSkew => client.ClockSkew;
+
     public ValueTask<RegistryResult<Page<Model>>> ListModelsAsync(string? pageToken, CancellationToken cancellation) =>
         resilience.CallAsync<Page<Model>>("the models", async call =>
         {

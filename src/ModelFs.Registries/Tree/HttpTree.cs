@@ -50,6 +50,8 @@ internal sealed class HttpTree : IFileTree
 
     public string Description { get; }
 
+    public TimeSpan? ClockSkew => client.ClockSkew;
+
     public TimeSpan FoundTtl => options.FoundTtl ?? DefaultFoundTtl;
 
     public TimeSpan AbsentTtl => options.AbsentTtl ?? DefaultAbsentTtl;

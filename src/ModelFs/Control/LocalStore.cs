@@ -222,7 +222,11 @@ internal sealed class LocalStore : IStore
             error = $"no answer within {Duration.Format(within)}";
         }
 
-        return new RegistryReport(name, registry.Description, error is null, Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 1), error) { IsWrong = isWrong };
+        return new RegistryReport(name, registry.Description, error is null, Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 1), error)
+        {
+            IsWrong = isWrong,
+            ClockSkew = registry.ClockSkew,
+        };
     }
 
     private async Task<TreeNode> FindAsync(string path, CancellationToken cancellation) =>

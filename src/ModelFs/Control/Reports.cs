@@ -49,6 +49,10 @@ internal sealed record RegistryReport(string Name, string Description, bool Answ
     [JsonIgnore]
     public bool IsWrong { get; init; }
 
+    /// <summary>How far its server's clock is ahead of ours, where it says. For this process's own words.</summary>
+    [JsonIgnore]
+    public TimeSpan? ClockSkew { get; init; }
+
     /// <summary>What is wrong, for whoever has just mounted it.</summary>
     [JsonIgnore]
     public string Warning => IsWrong

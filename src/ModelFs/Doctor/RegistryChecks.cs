@@ -11,8 +11,6 @@ internal static class RegistryChecks
     /// <summary>Signed addresses are mostly good for minutes: a clock that is off by one makes them fail now and then.</summary>
     private static readonly TimeSpan MostSkew = TimeSpan.FromMinutes(1);
 
-    private static readonly TimeSpan ClockTimeout = TimeSpan.FromSeconds(5);
-
     public static async Task<IReadOnlyList<Finding>> RunAsync(ModelFsOptions options, CancellationToken cancellation)
     {
         if (options.Registries.Count == 0)
@@ -25,15 +23,7 @@ internal static class RegistryChecks
 
         var findings = new List<Finding>();
         foreach (var registry in options.Registries)
-        {
-            findings.Add(await AskAsync(options, registry, cancellation));
-            if (await SkewAsync(registry, cancellation) is { } skew && skew.Duration() > MostSkew)
-            {
-                var (far, way) = (Duration.Format(skew.Duration()), skew > TimeSpan.Zero ? "ahead of" : "behind");
-                findings.Add(Finding.Warn($"clock {registry.Name}", $"its server's clock is {far} {way} ours", "signed addresses may be refused: see to NTP on both"));
-            }
-        }
-
+            findings.AddRange(await AskAsync(options, registry, cancellation));
         return findings;
     }
 
@@ -43,7 +33,7 @@ internal static class RegistryChecks
         : Finding.Fail($"registry {registry.Name}", registry.Error?.TrimEnd('.') ?? "does not answer the mount", "see to its kind, its address, its credentials, and the network between");
 
     /// <summary>In a store of its own, so that a daemon's cache is left alone.</summary>
-    private static async Task<Finding> AskAsync(ModelFsOptions options, RegistryOptions registry, CancellationToken cancellation)
+    private static async Task<IReadOnlyList<Finding>> AskAsync(ModelFsOptions options, RegistryOptions registry, CancellationToken cancellation)
     {
         var check = $"registry {registry.Name}";
         var directory = Directory.CreateTempSubdirectory("modelfs-doctor-").FullName;
@@ -52,13 +42,14 @@ internal static class RegistryChecks
             var alone = options with { Cache = directory, Index = null, MinFree = 0, Registries = [registry] };
             await using var store = await LocalStore.OpenAsync(alone, keepsLimits: false, NullLoggerFactory.Instance, cancellation);
             var answer = (await store.GetStatusAsync(cancellation)).Registries.Single();
-            return answer.Answers
+            var finding = answer.Answers
                 ? Finding.Ok(check, $"{answer.Description} answers")
                 : Finding.Fail(check, answer.Error?.TrimEnd('.') ?? "does not answer", $"see to its kind, its address ({options.RegistrySources.GetValueOrDefault(registry.Name)}), its credentials, and the network between");
+            return answer.ClockSkew is { } skew && skew.Duration() > MostSkew ? [finding, Clock(registry.Name, skew)] : [finding];
         }
         catch (ConfigurationException e)
         {
-            return Finding.Fail(check, e.Message, "correct it where it stands");
+            return [Finding.Fail(check, e.Message, "correct it where it stands")];
         }
         finally
         {
@@ -66,21 +57,9 @@ internal static class RegistryChecks
         }
     }
 
-    /// <summary>How far the server's clock is ahead of ours; null where there is no server, or it does not say. Asked without credentials.</summary>
-    private static async Task<TimeSpan?> SkewAsync(RegistryOptions registry, CancellationToken cancellation)
+    private static Finding Clock(string registry, TimeSpan skew)
     {
-        if (!Uri.TryCreate(Secret.Removed(registry.Uri), UriKind.Absolute, out var uri) || !uri.Scheme.StartsWith("http", StringComparison.Ordinal))
-            return null;
-        using var handler = new HttpClientHandler { AllowAutoRedirect = false };
-        using var client = new HttpClient(handler) { Timeout = ClockTimeout };
-        try
-        {
-            using var answer = await client.SendAsync(new HttpRequestMessage(HttpMethod.Head, uri), cancellation);
-            return answer.Headers.Date - TimeProvider.System.GetUtcNow();
-        }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !cancellation.IsCancellationRequested)
-        {
-            return null;
-        }
+        var (far, way) = (Duration.Format(skew.Duration()), skew > TimeSpan.Zero ? "ahead of" : "behind");
+        return Finding.Warn($"clock {registry}", $"its server's clock is {far} {way} ours", "signed addresses may be refused: see to NTP on both");
     }
 }

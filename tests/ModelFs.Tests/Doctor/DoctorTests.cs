@@ -2,6 +2,8 @@ using System.Text.Json;
 using ModelFs.Configuration;
 using ModelFs.Doctor;
 using ModelFs.Fuse;
+using ModelFs.Registries;
+using ModelFs.Testing.Http;
 using ModelFs.Tests.Harness;
 
 namespace ModelFs.Tests.Doctor;
@@ -64,6 +66,23 @@ public sealed class DoctorTests : IDisposable
         var finding = (await CacheChecks.RunAsync(Options, mounts, CancellationToken.None)).Single(f => f.Check == "cache filesystem");
         Assert.Equal(verdict, finding.Verdict);
         Assert.Contains(type == "fuse.modelfs" ? "modelfs" : type, finding.Found, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(-600, "behind ours")]
+    [InlineData(3600, "ahead of ours")]
+    [InlineData(0, null)]
+    public async Task A_servers_clock_that_is_off_is_said_by_the_answer_that_the_registry_gives_anyway(int seconds, string? found)
+    {
+        await using var server = new MisbehavingServer();
+        server.On("/", exchange => exchange.RespondAsync(200, "{}", "application/json", ("Date", (DateTimeOffset.UtcNow + TimeSpan.FromSeconds(seconds)).ToString("R"))));
+        var registry = new RegistryOptions { Name = "M", Kind = "mlflow", Uri = server.Uri.AbsoluteUri };
+        var findings = await RegistryChecks.RunAsync(Options with { Registries = [registry] }, CancellationToken.None);
+        Assert.Equal(Verdict.Ok, findings[0].Verdict);
+        var clock = findings.Skip(1).SingleOrDefault();
+        Assert.Equal(found is null ? null : "clock M", clock?.Check);
+        Assert.EndsWith(found ?? "", clock?.Found ?? "", StringComparison.Ordinal);
+        Assert.Single(server.Requests);
     }
 
     [Fact]
