@@ -169,6 +169,18 @@ public sealed class FileTests
     }
 
     [Fact]
+    public async Task Attributes_of_a_node_that_means_nothing_any_more_are_ESTALE_and_never_empty()
+    {
+        await using var tree = await StartAsync();
+        var file = await tree.NodeAsync("MLFLOW/iris/1/MLmodel");
+        foreach (var (node, attribute) in new[] { (file + (1ul << 50), "registry"), (file + (1ul << 50), "mode"), (file + (1ul << 20), "cached") })
+        {
+            Assert.Equal(Errno.ESTALE, (Errno)(await tree.Kernel.GetXAttrAsync(node, $"user.modelfs.{attribute}")).Error);
+            Assert.Equal(Errno.ESTALE, (Errno)(await tree.Kernel.ListXAttrAsync(node)).Error);
+        }
+    }
+
+    [Fact]
     public async Task Df_shows_the_cache()
     {
         await using var tree = await StartAsync();
