@@ -8,6 +8,9 @@ internal sealed class FaultyDisk
     /// <summary>Called before each write; throws or waits.</summary>
     public Action? OnWrite { get; set; }
 
+    /// <summary>Called before each search for a place; waits.</summary>
+    public Action? OnAllocate { get; set; }
+
     /// <summary>Called before each read; throws or waits.</summary>
     public Action? OnRead { get; set; }
 
@@ -28,6 +31,14 @@ internal sealed class FaultyDisk
             disk.OnRead?.Invoke();
             return file.ReadOnce(pinned, count, offset);
         }
+
+        public bool TryAllocate(long offset, long count)
+        {
+            disk.OnAllocate?.Invoke();
+            return file.TryAllocate(offset, count);
+        }
+
+        public long GiveBack(long offset, long count) => file.GiveBack(offset, count);
 
         public void Write(ReadOnlySpan<BlockBuffer> blocks, int count, long offset)
         {

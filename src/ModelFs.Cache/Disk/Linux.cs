@@ -10,6 +10,7 @@ internal static class Linux
     public const int ENOENT = 2;
     public const int EINTR = 4;
     public const int EIO = 5;
+    public const int ENXIO = 6;
     public const int EINVAL = 22;
     public const int ENOSPC = 28;
     public const int ENODATA = 61;
@@ -89,6 +90,9 @@ internal static class Linux
     private static extern int fallocate(int fd, int mode, long offset, long count);
 
     [DllImport("libc", SetLastError = true)]
+    private static extern long lseek(int fd, long offset, int whence);
+
+    [DllImport("libc", SetLastError = true)]
     private static extern int sync_file_range(int fd, long offset, long count, uint flags);
 
     [DllImport("libc")]
@@ -134,8 +138,31 @@ internal static class Linux
     /// <summary>0, or the errno.</summary>
     public static int SyncData(int fd) => fdatasync(fd) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
-    /// <summary>Finds a place on the disk for a range, which reads as zeros until it is written.</summary>
-    public static void Allocate(int fd, long offset, long count) => _ = fallocate(fd, 0, offset, count);
+    /// <summary>Finds a place on the disk for a range, which reads as zeros until it is written. False when that fails, perhaps in the middle.</summary>
+    public static bool TryAllocate(int fd, long offset, long count) => fallocate(fd, 0, offset, count) == 0;
+
+    /// <summary>Gives the place of a range back; it reads as zeros. False when that fails.</summary>
+    public static bool TryPunch(int fd, long offset, long count)
+    {
+        const int KeepSizePunchHole = 3;
+        return fallocate(fd, KeepSizePunchHole, offset, count) == 0;
+    }
+
+    /// <summary>Where what was written begins, at or after an offset: the end of the range when nothing does before that, and its start when the disk does not tell.</summary>
+    public static long NextData(int fd, long offset, long end)
+    {
+        const int SeekData = 3;
+        long found = lseek(fd, offset, SeekData);
+        return found >= 0 ? Math.Min(found, end) : Marshal.GetLastPInvokeError() == ENXIO ? end : offset;
+    }
+
+    /// <summary>Where what was never written begins, at or after an offset, or the end of the range: there too when the disk does not tell.</summary>
+    public static long NextHole(int fd, long offset, long end)
+    {
+        const int SeekHole = 4;
+        long found = lseek(fd, offset, SeekHole);
+        return found >= 0 ? Math.Min(found, end) : Marshal.GetLastPInvokeError() == ENXIO ? offset : end;
+    }
 
     /// <summary>Has the kernel begin to write a range out. 0, or the errno.</summary>
     public static int BeginWriteOut(int fd, long offset, long count)

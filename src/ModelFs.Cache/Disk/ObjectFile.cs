@@ -13,6 +13,13 @@ internal interface IObjectFile : IDisposable
     /// <exception cref="IOException">The disk fails.</exception>
     int ReadOnce(byte[] pinned, int count, long offset);
 
+    /// <summary>Finds a place for a range before it is written, for writes past the page cache. False where there are none, or no place is found: the write tells.</summary>
+    bool TryAllocate(long offset, long count);
+
+    /// <summary>Gives back the place of what was never written in a range, which reads as it did before. Nobody writes there meanwhile.</summary>
+    /// <returns>Bytes.</returns>
+    long GiveBack(long offset, long count);
+
     /// <summary>Writes what lies in some blocks, of which all but the last are full, and leaves none of it in the page cache.</summary>
     /// <param name="blocks">At most <see cref="MostBlocks"/>.</param>
     /// <param name="offset">Of a block.</param>
@@ -100,18 +107,32 @@ internal sealed class ObjectFile : IObjectFile
         return done;
     }
 
+    public bool TryAllocate(long offset, long count) => count >= BlockBuffer.Alignment && IsDirect && Linux.TryAllocate(fd, offset, count);
+
+    public long GiveBack(long offset, long count)
+    {
+        long end = offset + count, given = 0;
+        for (long from = Linux.NextHole(fd, offset, end); from < end;)
+        {
+            long to = Linux.NextData(fd, from, end);
+            if (to <= from || !Linux.TryPunch(fd, from, to - from))
+                break;
+            given += to - from;
+            from = Linux.NextHole(fd, to, end);
+        }
+
+        return given;
+    }
+
     /// <remarks>
-    /// Whole pages go from where they lie to the disk; what is left at the end of the file goes through the page cache. Their place is
-    /// allocated first: ext4 lets direct writes into a file run side by side only where none of them allocates. A failure of that is
-    /// left for the write to report.
+    /// Whole pages go from where they lie to the disk; what is left at the end of the file goes through the page cache. ext4 lets direct
+    /// writes into a file run side by side only where none of them allocates or moves the file's end.
     /// </remarks>
     public void Write(ReadOnlySpan<BlockBuffer> blocks, int count, long offset)
     {
         int pages = count / BlockBuffer.Alignment * BlockBuffer.Alignment;
         int done = 0;
         int cached = 0;
-        if (pages > 0 && IsDirect)
-            Linux.Allocate(fd, offset, pages);
         while (done < count)
         {
             bool past = done < pages && IsDirect;

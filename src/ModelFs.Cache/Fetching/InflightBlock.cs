@@ -29,6 +29,9 @@ internal sealed class InflightBlock(FetchPlan plan, int number)
     /// <summary>A reader has asked for it or comes nearer: stored or not, it stays while there is memory, until it was read through.</summary>
     public bool IsAwaited { get; set; }
 
+    /// <summary>What lies behind it will come too.</summary>
+    public bool IsFollowed { get; private set; }
+
     /// <summary>Bytes that readers have had.</summary>
     public int Consumed { get; set; }
 
@@ -50,6 +53,21 @@ internal sealed class InflightBlock(FetchPlan plan, int number)
     {
         Filled = Math.Max(Filled, filled);
         waiters?.RemoveAll(w => w.Needed <= Filled && w.TrySetResult(0));
+    }
+
+    /// <summary>All of it is here, and goes to the disk.</summary>
+    public void Complete(int length)
+    {
+        Advance(length);
+        Release(0);
+        IsComplete = IsWriting = true;
+        if (Fetch is { } fetch)
+        {
+            fetch.Completed++;
+            IsFollowed = fetch.IsFollowed;
+        }
+
+        Fetch = null;
     }
 
     /// <summary>Wakes everybody: with an errno, or with 0 to look again.</summary>

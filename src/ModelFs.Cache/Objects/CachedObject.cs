@@ -198,7 +198,7 @@ internal sealed class CachedObject
     public void LookAhead(in ReadAhead.Hint hint)
     {
         if (hint.Window > 0)
-            plan.Ahead((int)(hint.Position / CacheOptions.BlockSize), hint.Window / CacheOptions.BlockSize, hint.Running);
+            plan.Ahead(hint);
         completion.BeginAfter(hint.Run);
     }
 
@@ -268,7 +268,11 @@ internal sealed class CachedObject
     {
         lock (indexing)
         {
-            if (isUnloaded || (!NeedsIndexing && (map.PresentCount == 0 || LastUse - indexedUse < grain.TotalMilliseconds)))
+            if (isUnloaded)
+                return;
+            if (IsIdle || Resources.Closing.IsCancellationRequested)
+                Disk.GiveBack();
+            if (!NeedsIndexing && (map.PresentCount == 0 || LastUse - indexedUse < grain.TotalMilliseconds))
                 return;
             var blocks = Disk.Flush();
             if (map.PresentCount == 0)

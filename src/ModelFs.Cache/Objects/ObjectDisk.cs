@@ -12,6 +12,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
 
     private readonly Lock opening = new();
     private readonly Lock writing = new();
+    private readonly Preallocation places = new(owner, map);
     private List<int> unindexed = [];
     private List<int> syncing = [];
     private int syncFailures;
@@ -69,21 +70,46 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     {
         var buffers = Array.ConvertAll(run, block => block.Buffer!);
         ulong[] checksums = Array.ConvertAll(run, block => BlockChecksum.Compute(block.Buffer!.Span[..map.LengthOf(block.Number)]));
-        int length = LengthOf(run);
         if (Resources.Health.TryBegin() is not { } attempt || owner.Account.Health.TryBegin() is not { } share)
             return false;
-        if (run.Length > 1 && !Resources.Space.TryAdmit(length, owner.Account))
-            return null;
-        if (run.Length == 1 && !Resources.Space.Admit(length, owner.Account, Resources.Health))
-            return false;
+        bool isWritten = false;
+        int needed = places.Begin(run);
+        try
+        {
+            if (needed > 0 && run.Length > 1 && !Resources.Space.TryAdmit(needed, owner.Account))
+                return null;
+            if (needed > 0 && run.Length == 1 && !Resources.Space.Admit(needed, owner.Account, Resources.Health))
+                return false;
+            isWritten = TryWrite(run, buffers, checksums, needed);
+        }
+        finally
+        {
+            places.End(run, isWritten);
+        }
 
+        if (!isWritten)
+            return false;
+        Resources.Health.Succeeded(attempt);
+        owner.Account.Health.Succeeded(share);
+        return true;
+    }
+
+    /// <param name="needed">Bytes that were admitted for it.</param>
+    private bool TryWrite(InflightBlock[] run, BlockBuffer[] buffers, ulong[] checksums, int needed)
+    {
         bool isWritten = false;
         int failures;
         lock (gate)
             failures = syncFailures;
         try
         {
-            Write(Open(create: true)!, buffers, length, (long)run[0].Number * CacheOptions.BlockSize);
+            var opened = Open(create: true)!;
+            Change(opened, () =>
+            {
+                if (needed > 0)
+                    places.Allocate(opened, run);
+                opened.Write(buffers, LengthOf(run), (long)run[0].Number * CacheOptions.BlockSize);
+            });
             isWritten = true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -93,7 +119,8 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         }
         finally
         {
-            Resources.Space.Settle(owner, length, isWritten);
+            if (needed > 0)
+                Resources.Space.Settle(owner, needed, isWritten);
         }
 
         lock (gate)
@@ -108,9 +135,21 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
             }
         }
 
-        Resources.Health.Succeeded(attempt);
-        owner.Account.Health.Succeeded(share);
         return true;
+    }
+
+    /// <summary>Nothing comes any more for now: what was set aside for it goes back to the filesystem.</summary>
+    public void GiveBack()
+    {
+        if (places.HasAny && file is { } opened)
+            Change(opened, () => places.GiveBack(opened));
+    }
+
+    /// <summary>So does what was set aside, and never written, before a process was killed. For the loader.</summary>
+    public void GiveBackMissing()
+    {
+        if (file is { } opened && opened.Stamp().Allocated - map.CachedBytes >= CacheOptions.BlockSize)
+            Change(opened, () => places.GiveBackMissing(opened));
     }
 
     /// <summary>Whether somebody else wrote to the file since we last did: then nothing counts as verified any more.</summary>
@@ -303,7 +342,8 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         Resources.Space.Closed(owner.Key);
     }
 
-    private void Write(IObjectFile opened, BlockBuffer[] buffers, int length, long offset)
+    /// <summary>A change of ours, which is not taken for somebody else's.</summary>
+    private void Change(IObjectFile opened, Action change)
     {
         lock (writing)
         {
@@ -313,7 +353,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
 
         try
         {
-            opened.Write(buffers, length, offset);
+            change();
         }
         finally
         {

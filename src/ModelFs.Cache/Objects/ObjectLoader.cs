@@ -97,6 +97,7 @@ internal static class ObjectLoader
             _ = resources.Index.PutAsync(target.Key, target.Record(), [.. sidecar.Checksums.Select((checksum, i) => (i, checksum))]);
         }
 
+        target.Disk.GiveBackMissing();
         var file = target.Disk.File!.Stamp();
         resources.Catalog.Set(
             target.Key, new Catalog.Entry(file.Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), target.LastUse, target.Generation, target.IsSealed, target.Account));

@@ -57,6 +57,18 @@ internal sealed class Catalog
             Put(key, entries.TryGet(key, out var entry) ? entry with { Bytes = entry.Bytes + size } : new Entry(size, now, generation, false, account));
     }
 
+    /// <summary>Its file takes less. False when it is not here any more.</summary>
+    public bool Subtract(ObjectKey key, uint generation, long size)
+    {
+        lock (gate)
+        {
+            if (!entries.TryGet(key, out var entry) || entry.Generation != generation)
+                return false;
+            Put(key, entry with { Bytes = Math.Max(0, entry.Bytes - size) });
+            return true;
+        }
+    }
+
     /// <summary>It is used, and whoever uses it knows whose it is.</summary>
     public void Touch(ObjectKey key, long now, Account account)
     {

@@ -123,6 +123,13 @@ internal sealed class DiskSpace(CacheOptions options, Catalog catalog, Accounts 
             Interlocked.Add(ref free, bytes);
     }
 
+    /// <summary>The disk has some of an object's bytes back.</summary>
+    public void GivenBack(CachedObject owner, long bytes)
+    {
+        if (catalog.Subtract(owner.Key, owner.Generation, bytes))
+            Interlocked.Add(ref free, bytes);
+    }
+
     /// <summary>One after the other: who asks while handles are being closed waits for that, or it would find them open.</summary>
     private bool AskForRoom(int bytes, Account account)
     {

@@ -1,0 +1,133 @@
+using ModelFs.Cache.Disk;
+using ModelFs.Cache.Fetching;
+
+namespace ModelFs.Cache.Objects;
+
+/// <summary>Finds the blocks of one object their place on the disk before they are written.</summary>
+/// <remarks>
+/// Where what lies behind a block will come too, a whole piece is set aside: a file that is read through then lies on the disk as a copy does,
+/// however its blocks overtake each other, and its writers stop for each other once a piece and not once a run. What is set aside counts as the
+/// object's from then on, because its file takes it; nothing is evicted for it. Whoever writes says so with <see cref="Begin"/> and
+/// <see cref="End"/>: what is being written is neither set aside nor given back.
+/// </remarks>
+internal sealed class Preallocation(CachedObject owner, BlockMap map)
+{
+    /// <summary>
+    /// 16 MiB: 512 MiB then lie in 5 extents, as many as a copy has, and in 8 with pieces of 64 MiB, of which a reader who stops leaves more. A
+    /// small cache, or a registry's small share of it, gives a 64th.
+    /// </summary>
+    private const int MostBlocks = 64;
+
+    private readonly Lock gate = new();
+    private readonly SortedSet<int> ahead = [];
+    private readonly HashSet<int> writing = [];
+    private volatile bool hasAny;
+    private bool isRefused;
+
+    /// <summary>Something is set aside.</summary>
+    public bool HasAny => hasAny;
+
+    private int PieceBlocks { get; } =
+        (int)Math.Min(MostBlocks, Math.Min(owner.Resources.Options.MaxBytes, owner.Account.Limits.MaxBytes ?? long.MaxValue) / 64 / CacheOptions.BlockSize);
+
+    /// <summary>Blocks are going to be written.</summary>
+    /// <returns>The bytes that they need beyond what is set aside.</returns>
+    public int Begin(InflightBlock[] run)
+    {
+        lock (gate)
+        {
+            foreach (var block in run)
+                writing.Add(block.Number);
+            return run.Sum(block => ahead.Contains(block.Number) ? 0 : map.LengthOf(block.Number));
+        }
+    }
+
+    /// <summary>They are there, for the map too; or they are not.</summary>
+    public void End(InflightBlock[] run, bool isWritten)
+    {
+        lock (gate)
+        {
+            foreach (var block in run)
+            {
+                writing.Remove(block.Number);
+                if (isWritten)
+                    ahead.Remove(block.Number);
+            }
+
+            hasAny = ahead.Count > 0;
+        }
+    }
+
+    /// <summary>Finds blocks that are going to be written their place, and with them what lies around them. A failure is left for the write to report.</summary>
+    public void Allocate(IObjectFile file, InflightBlock[] run)
+    {
+        lock (gate)
+        {
+            if (!isRefused && map.Size >= 0 && PieceBlocks > IObjectFile.MostBlocks && Array.Exists(run, block => block.IsFollowed)
+                && TrySetAside(file, run[0].Number / PieceBlocks * PieceBlocks, (run[^1].Number / PieceBlocks + 1) * PieceBlocks))
+            {
+                return;
+            }
+        }
+
+        file.TryAllocate((long)run[0].Number * CacheOptions.BlockSize, run.Sum(block => map.LengthOf(block.Number)));
+    }
+
+    public void GiveBack(IObjectFile file)
+    {
+        lock (gate)
+        {
+            var unused = ahead.Where(block => !writing.Contains(block)).ToList();
+            owner.Resources.Space.GivenBack(owner, GiveBack(file, unused));
+            ahead.ExceptWith(unused);
+            hasAny = ahead.Count > 0;
+        }
+    }
+
+    /// <summary>What is missing and has a place all the same was set aside before a kill.</summary>
+    public void GiveBackMissing(IObjectFile file) => GiveBack(file, Enumerable.Range(0, map.Count).Where(block => map[block] == BlockState.Missing));
+
+    private bool TrySetAside(IObjectFile file, int first, int end)
+    {
+        end = Math.Min(end, map.Count);
+        var blocks = Enumerable.Range(first, end - first).Where(block => map[block] == BlockState.Missing && !ahead.Contains(block) && !writing.Contains(block)).ToList();
+        int bytes = blocks.Sum(map.LengthOf);
+        if (bytes == 0 || !owner.Resources.Space.TryAdmit(bytes, owner.Account))
+            return false;
+        bool isAllocated = file.TryAllocate((long)first * CacheOptions.BlockSize, (long)(end - 1 - first) * CacheOptions.BlockSize + map.LengthOf(end - 1));
+        owner.Resources.Space.Settle(owner, bytes, isAllocated);
+        if (isAllocated)
+        {
+            ahead.UnionWith(blocks);
+            hasAny = true;
+            return true;
+        }
+
+        // A disk that is full in spite of what it says, or a filesystem that has none: some of it may be taken.
+        isRefused = true;
+        GiveBack(file, blocks);
+        return false;
+    }
+
+    /// <returns>Bytes.</returns>
+    private long GiveBack(IObjectFile file, IEnumerable<int> blocks)
+    {
+        long given = 0;
+        var (first, end) = (0, 0);
+        foreach (int block in blocks)
+        {
+            if (block != end)
+            {
+                given += GiveBack(file, first, end);
+                first = block;
+            }
+
+            end = block + 1;
+        }
+
+        return given + GiveBack(file, first, end);
+    }
+
+    private long GiveBack(IObjectFile file, int first, int end) =>
+        first == end ? 0 : file.GiveBack((long)first * CacheOptions.BlockSize, (long)(end - 1 - first) * CacheOptions.BlockSize + ((map.LengthOf(end - 1) + 4095) & ~4095));
+}
