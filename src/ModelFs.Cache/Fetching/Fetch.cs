@@ -5,7 +5,7 @@ using ModelFs.Cache.Objects;
 namespace ModelFs.Cache.Fetching;
 
 /// <summary>One request to the source: a run of blocks, or, where the source cannot do ranges, the one stream of the whole object.</summary>
-internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource source, int first, int end, FetchPurpose purpose, bool isSure)
+internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource source, int first, int end, FetchPurpose purpose, int reach)
 {
     private const int BlockSize = CacheOptions.BlockSize;
 
@@ -29,8 +29,8 @@ internal sealed class Fetch(FetchPlan plan, CachedObject owner, IObjectSource so
 
     public FetchPurpose Purpose => purpose;
 
-    /// <summary>What lies behind its blocks will be wanted too: its reader has read on for long, or all of the object shall come, or as much has come in one stream.</summary>
-    public bool IsFollowed => isSure || purpose == FetchPurpose.Completion || Completed > FetchPlan.Segment;
+    /// <summary>So many blocks around those that it brings will be wanted too: all that there are, or as many as were read or sent in a row.</summary>
+    public int Reach => purpose == FetchPurpose.Completion ? int.MaxValue : IsStream ? Completed : reach;
 
     /// <summary>0 or the errno, when it is over.</summary>
     public Task<int> Done => done.Task;

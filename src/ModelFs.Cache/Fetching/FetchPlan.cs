@@ -8,7 +8,7 @@ namespace ModelFs.Cache.Fetching;
 internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
 {
     /// <summary>4 MiB a request: sixteen of them make the largest window.</summary>
-    public const int Segment = 16;
+    private const int Segment = 16;
 
     private readonly Dictionary<int, InflightBlock> inflight = [];
     private readonly List<Fetch> fetches = [];
@@ -68,7 +68,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     /// <summary>[locked] Starts what is missing in the window after one of the running readers, who share the object's part of the memory.</summary>
     public void Ahead(in ReadAhead.Hint hint) => Fill(
         (int)(hint.Position / CacheOptions.BlockSize), Math.Min(hint.Window / CacheOptions.BlockSize, owner.Resources.Buffers.Share / Math.Max(1, hint.Running)),
-        FetchPurpose.Ahead, hint.IsSure);
+        FetchPurpose.Ahead, hint.Window / CacheOptions.BlockSize);
 
     /// <summary>[locked] The fetch that brings the first block that is neither stored nor in memory; null when there is none.</summary>
     /// <param name="window">Blocks from there on that come too, where they are missing.</param>
@@ -348,7 +348,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         map[block] != BlockState.Missing || (inflight.TryGetValue(block, out var b) && (b.IsComplete || b.Fetch is not null)) || IsCovered(block);
 
     /// <summary>Fetches what is missing in a window, in requests that run side by side: a connection may be slow, and an answer far away.</summary>
-    private void Fill(int from, int window, FetchPurpose purpose, bool isSure = false)
+    private void Fill(int from, int window, FetchPurpose purpose, int reach = 0)
     {
         window = Math.Min(window, owner.Resources.Buffers.Share);
         if (owner.StoringFault is not null)
@@ -369,14 +369,14 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
             // The window moves with each read: a request is worth it for half of a small window, or for a segment of a large one.
             if (last == end && last < map.Count && block > from && last - block < Math.Min(segment, (window + 1) / 2))
                 return;
-            if (Failure.Refuse() != 0 || !Start(block, last, purpose, isSure))
+            if (Failure.Refuse() != 0 || !Start(block, last, purpose, reach))
                 return;
             block = last;
         }
     }
 
     /// <summary>False when it has to wait for one that runs.</summary>
-    private bool Start(int block, int end, FetchPurpose purpose, bool isSure = false)
+    private bool Start(int block, int end, FetchPurpose purpose, int reach = 0)
     {
         bool wholeOnly = ranges == false || map.Size < 0;
         if (fetches.Count > 0 && (wholeOnly || ranges is null))
@@ -385,7 +385,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         while (!wholeOnly && last < end && !IsComing(last))
             last++;
         var (first, after) = wholeOnly ? (0, int.MaxValue) : (block, last);
-        var fetch = new Fetch(this, owner, owner.Source, first, after, purpose, isSure);
+        var fetch = new Fetch(this, owner, owner.Source, first, after, purpose, reach);
         if (fetches.Count == 0)
             owner.Resources.Buffers.BeginStream();
         fetches.Add(fetch);

@@ -29,8 +29,8 @@ internal sealed class InflightBlock(FetchPlan plan, int number)
     /// <summary>A reader has asked for it or comes nearer: stored or not, it stays while there is memory, until it was read through.</summary>
     public bool IsAwaited { get; set; }
 
-    /// <summary>What lies behind it will come too.</summary>
-    public bool IsFollowed { get; private set; }
+    /// <summary>So many blocks around it will be wanted too; 0 when it is alone.</summary>
+    public int Reach { get; private set; }
 
     /// <summary>Bytes that readers have had.</summary>
     public int Consumed { get; set; }
@@ -64,7 +64,7 @@ internal sealed class InflightBlock(FetchPlan plan, int number)
         if (Fetch is { } fetch)
         {
             fetch.Completed++;
-            IsFollowed = fetch.IsFollowed;
+            Reach = fetch.Reach;
         }
 
         Fetch = null;

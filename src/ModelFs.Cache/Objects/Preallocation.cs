@@ -1,3 +1,4 @@
+using System.Numerics;
 using ModelFs.Cache.Disk;
 using ModelFs.Cache.Fetching;
 
@@ -5,9 +6,9 @@ namespace ModelFs.Cache.Objects;
 
 /// <summary>Finds the blocks of one object their place on the disk before they are written.</summary>
 /// <remarks>
-/// Where what lies behind a block will come too, a whole piece is set aside: a file that is read through then lies on the disk as a copy does,
-/// however its blocks overtake each other, and its writers stop for each other once a piece and not once a run. What is set aside counts as the
-/// object's from then on, because its file takes it; nothing is evicted for it. Whoever writes says so with <see cref="Begin"/> and
+/// Where what lies around a block will be wanted too, a whole piece is set aside: a file that is read through then lies on the disk as a copy
+/// does, however its blocks overtake each other, and its writers stop for each other once a piece and not once a run. What is set aside counts
+/// as the object's from then on, because its file takes it; nothing is evicted for it. Whoever writes says so with <see cref="Begin"/> and
 /// <see cref="End"/>: what is being written is neither set aside nor given back.
 /// </remarks>
 internal sealed class Preallocation(CachedObject owner, BlockMap map)
@@ -18,6 +19,9 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
     /// </summary>
     private const int MostBlocks = 64;
 
+    /// <summary>Pieces that may be overtaken: as many as are in flight.</summary>
+    private const int MostPieces = ReadAhead.MaxWindow / CacheOptions.BlockSize / MostBlocks;
+
     private readonly Lock gate = new();
     private readonly SortedSet<int> ahead = [];
     private readonly HashSet<int> writing = [];
@@ -27,7 +31,7 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
     /// <summary>Something is set aside.</summary>
     public bool HasAny => hasAny;
 
-    private int PieceBlocks { get; } =
+    private readonly int most =
         (int)Math.Min(MostBlocks, Math.Min(owner.Resources.Options.MaxBytes, owner.Account.Limits.MaxBytes ?? long.MaxValue) / 64 / CacheOptions.BlockSize);
 
     /// <summary>Blocks are going to be written.</summary>
@@ -63,11 +67,9 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
     {
         lock (gate)
         {
-            if (!isRefused && map.Size >= 0 && PieceBlocks > IObjectFile.MostBlocks && Array.Exists(run, block => block.IsFollowed)
-                && TrySetAside(file, run[0].Number / PieceBlocks * PieceBlocks, (run[^1].Number / PieceBlocks + 1) * PieceBlocks))
-            {
+            int reach = Math.Min(run.Max(block => block.Reach), most);
+            if (reach > 1 && map.Size >= 0 && !isRefused && TrySetAside(file, run, 1 << BitOperations.Log2((uint)reach)))
                 return;
-            }
         }
 
         file.TryAllocate((long)run[0].Number * CacheOptions.BlockSize, run.Sum(block => map.LengthOf(block.Number)));
@@ -87,10 +89,20 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
     /// <summary>What is missing and has a place all the same was set aside before a kill.</summary>
     public void GiveBackMissing(IObjectFile file) => GiveBack(file, Enumerable.Range(0, map.Count).Where(block => map[block] == BlockState.Missing));
 
-    private bool TrySetAside(IObjectFile file, int first, int end)
+    private bool TrySetAside(IObjectFile file, InflightBlock[] run, int piece)
     {
-        end = Math.Min(end, map.Count);
-        var blocks = Enumerable.Range(first, end - first).Where(block => map[block] == BlockState.Missing && !ahead.Contains(block) && !writing.Contains(block)).ToList();
+        int first = run[0].Number / piece * piece;
+        int end = Math.Min((run[^1].Number / piece + 1) * piece, map.Count);
+        // What was overtaken gets its place first: the filesystem goes on where the file ended.
+        for (int i = 0, before = first; i < MostPieces && before > 0; i++, before -= piece)
+        {
+            if (!HasPlace(before - 1))
+                continue;
+            first = before;
+            break;
+        }
+
+        var blocks = Enumerable.Range(first, end - first).Where(block => !HasPlace(block)).ToList();
         int bytes = blocks.Sum(map.LengthOf);
         if (bytes == 0 || !owner.Resources.Space.TryAdmit(bytes, owner.Account))
             return false;
@@ -108,6 +120,8 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
         GiveBack(file, blocks);
         return false;
     }
+
+    private bool HasPlace(int block) => map[block] != BlockState.Missing || ahead.Contains(block) || writing.Contains(block);
 
     /// <returns>Bytes.</returns>
     private long GiveBack(IObjectFile file, IEnumerable<int> blocks)

@@ -79,9 +79,5 @@ internal sealed class ReadAhead
     /// <param name="Window">Bytes; 0 for a reader that looks random.</param>
     /// <param name="Run">0 for a first read.</param>
     /// <param name="Running">Streams that are read just now, and share what the object may have ahead.</param>
-    public readonly record struct Hint(long Position, int Window, long Run, int Running)
-    {
-        /// <summary>So much was read in a row that what follows will be read too.</summary>
-        public bool IsSure => Run >= SureRun;
-    }
+    public readonly record struct Hint(long Position, int Window, long Run, int Running);
 }
