@@ -8,8 +8,8 @@ internal sealed class FaultyDisk
     /// <summary>Called before each write; throws or waits.</summary>
     public Action? OnWrite { get; set; }
 
-    /// <summary>Called before each search for a place; waits.</summary>
-    public Action? OnAllocate { get; set; }
+    /// <summary>Called before a place is looked for, with offset and count; false: there is none.</summary>
+    public Func<long, long, bool>? OnAllocate { get; set; }
 
     /// <summary>Called before each read; throws or waits.</summary>
     public Action? OnRead { get; set; }
@@ -32,11 +32,7 @@ internal sealed class FaultyDisk
             return file.ReadOnce(pinned, count, offset);
         }
 
-        public bool TryAllocate(long offset, long count)
-        {
-            disk.OnAllocate?.Invoke();
-            return file.TryAllocate(offset, count);
-        }
+        public bool TryAllocate(long offset, long count) => disk.OnAllocate?.Invoke(offset, count) != false && file.TryAllocate(offset, count);
 
         public long GiveBack(long offset, long count) => file.GiveBack(offset, count);
 

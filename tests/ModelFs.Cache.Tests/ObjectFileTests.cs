@@ -44,6 +44,22 @@ public sealed class ObjectFileTests : IDisposable
     }
 
     [Fact]
+    public void What_was_never_written_of_a_place_is_given_back_and_the_file_reads_as_before()
+    {
+        byte[] content = TestContent.Make("set aside", 2 * Block);
+        using var file = Open();
+        Assert.True(file.TryAllocate(0, 16 * Block));
+        file.Write(Blocks(content), content.Length, 5 * Block);
+        Assert.InRange(file.Stamp().Allocated, 16 * Block, 17 * Block);
+        byte[] before = File.ReadAllBytes(Path.Combine(directory.FullName, "object"));
+
+        Assert.Equal(14 * Block, file.GiveBack(0, 16 * Block));
+        Assert.InRange(file.Stamp().Allocated, 2 * Block, 3 * Block);
+        Assert.True(File.ReadAllBytes(Path.Combine(directory.FullName, "object")).AsSpan().SequenceEqual(before));
+        Expect(content, 5 * Block);
+    }
+
+    [Fact]
     public void Writers_and_readers_who_learn_at_once_that_pages_cannot_be_dropped_all_go_on()
     {
         // A filesystem in memory refuses it, to each first call of a file.
@@ -102,7 +118,7 @@ public sealed class ObjectFileTests : IDisposable
     }).ToArray();
 
     private void Expect(byte[] content, int offset) =>
-        Assert.True(File.ReadAllBytes(Path.Combine(directory.FullName, "object")).AsSpan(offset).SequenceEqual(content));
+        Assert.True(File.ReadAllBytes(Path.Combine(directory.FullName, "object")).AsSpan(offset, content.Length).SequenceEqual(content));
 
     private IObjectFile Open() => ObjectFile.Open(Path.Combine(directory.FullName, "object"), create: true)!;
 }

@@ -111,6 +111,8 @@ internal sealed class ObjectFile : IObjectFile
 
     public long GiveBack(long offset, long count)
     {
+        // What the kernel has read ahead there would pass for data.
+        Linux.DropPages(fd, offset, count);
         long end = offset + count, given = 0;
         for (long from = Linux.NextHole(fd, offset, end); from < end;)
         {
