@@ -268,11 +268,9 @@ internal sealed class CachedObject
     {
         lock (indexing)
         {
-            if (isUnloaded)
-                return;
-            if (IsIdle || Resources.Closing.IsCancellationRequested)
+            if (!isUnloaded && (IsIdle || Resources.Closing.IsCancellationRequested))
                 Disk.GiveBack();
-            if (!NeedsIndexing && (map.PresentCount == 0 || LastUse - indexedUse < grain.TotalMilliseconds))
+            if (isUnloaded || (!NeedsIndexing && (map.PresentCount == 0 || LastUse - indexedUse < grain.TotalMilliseconds)))
                 return;
             var blocks = Disk.Flush();
             if (map.PresentCount == 0)

@@ -14,14 +14,16 @@ namespace ModelFs.Cache.Objects;
 internal sealed class Preallocation(CachedObject owner, BlockMap map)
 {
     /// <summary>
-    /// 16 MiB: 512 MiB then lie in 5 extents, as many as a copy has, and in 8 with pieces of 64 MiB, of which a reader who stops leaves more. A
-    /// small cache, or a registry's small share of it, gives a 64th.
+    /// 16 MiB: 512 MiB then lie in 11 or 12 extents, a copy in 5. With pieces of 64 MiB they were no fewer, and a reader who stops leaves more
+    /// of them. A small cache, or a registry's small share of it, gives a 64th.
     /// </summary>
     private const int MostBlocks = 64;
 
     /// <summary>Pieces that may be overtaken: as many as are in flight.</summary>
     private const int MostPieces = ReadAhead.MaxWindow / CacheOptions.BlockSize / MostBlocks;
 
+    private readonly int most =
+        (int)Math.Min(MostBlocks, Math.Min(owner.Resources.Options.MaxBytes, owner.Account.Limits.MaxBytes ?? long.MaxValue) / 64 / CacheOptions.BlockSize);
     private readonly Lock gate = new();
     private readonly SortedSet<int> ahead = [];
     private readonly HashSet<int> writing = [];
@@ -30,9 +32,6 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
 
     /// <summary>Something is set aside.</summary>
     public bool HasAny => hasAny;
-
-    private readonly int most =
-        (int)Math.Min(MostBlocks, Math.Min(owner.Resources.Options.MaxBytes, owner.Account.Limits.MaxBytes ?? long.MaxValue) / 64 / CacheOptions.BlockSize);
 
     /// <summary>Blocks are going to be written.</summary>
     /// <returns>The bytes that they need beyond what is set aside.</returns>
