@@ -10,8 +10,11 @@ namespace ModelFs.Cache;
 /// <summary>Objects in blocks of 256 KiB on a local disk, with the index that knows which are there.</summary>
 public sealed class BlockCache : IAsyncDisposable
 {
-    /// <summary>A stop that takes longer loses no more than a kill would.</summary>
-    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(4);
+    /// <summary>For all that a stop waits for on the disk. One that takes longer loses no more than a kill would.</summary>
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(8);
+
+    /// <summary>The same where the disk hangs already.</summary>
+    private static readonly TimeSpan HungStopLimit = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
     private readonly Dictionary<ObjectKey, CachedObject> objects = [];
@@ -38,7 +41,7 @@ public sealed class BlockCache : IAsyncDisposable
         resources.Space.Refresh();
         slowScrub = new SlowScrub(this);
         upkeep = new Upkeep(this, resources, directoryLock, slowScrub);
-        stallWatch = new StallWatch(resources);
+        stallWatch = new StallWatch(resources, () => Metadata.IsStalled || Ordinals.IsStalled);
         Inventory = new Inventory(this);
         resources.Metrics.Observe(() => Status, () => resources.Fetches);
     }
@@ -152,8 +155,10 @@ public sealed class BlockCache : IAsyncDisposable
 
         if (resources.Quarantine.ContainsKey(key))
             return new ObjectState(null, 0, false, false, true);
-        var indexed = await resources.Index.LoadAsync(key).ConfigureAwait(false);
-        return await resources.Readers.RunAsync(() => ObjectLoader.Describe(resources, key, indexed)).ConfigureAwait(false);
+        var indexing = resources.Index.LoadAsync(key);
+        await ((Task)indexing).WaitAsync(resources.Index.Patience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var indexed = indexing.IsCompleted ? await indexing.ConfigureAwait(false) : null;
+        return await resources.Readers.RunOrGiveUpAsync(() => ObjectLoader.Describe(resources, key, indexed)).ConfigureAwait(false);
     }
 
     /// <summary>Whether an object lies here complete. From memory, at once.</summary>
@@ -174,7 +179,7 @@ public sealed class BlockCache : IAsyncDisposable
         if (PassthroughObstacle is not null || resources.Quarantine.ContainsKey(key))
             return false;
         string path = resources.Paths.Of(key);
-        return await resources.Readers.RunAsync(() => Linux.Stamp(path) is { } file && Sidecar.Read(path, key)?.Vouches(file, resources.Epoch.Value) == true)
+        return await resources.Readers.RunOrGiveUpAsync(() => Linux.Stamp(path) is { } file && Sidecar.Read(path, key)?.Vouches(file, resources.Epoch.Value) == true)
             .ConfigureAwait(false);
     }
 
@@ -328,6 +333,7 @@ public sealed class BlockCache : IAsyncDisposable
 
     private void Stop()
     {
+        long end = Environment.TickCount64 + (long)(stallWatch.IsHung ? HungStopLimit : StopLimit).TotalMilliseconds;
         var (isQuiet, indexClosed) = (false, Task.CompletedTask);
         try
         {
@@ -335,17 +341,20 @@ public sealed class BlockCache : IAsyncDisposable
             // Closed first: what the last writers and the last round complete is sealed after the next start.
             resources.Sealers.Dispose();
             resources.Sealers.Drain();
-            isQuiet = resources.Writers.Close(StopLimit) & upkeep.Stop(StopLimit) & slowScrub.Stop(StopLimit) & resources.Sealers.Close(StopLimit);
+            isQuiet = resources.Writers.Close(Left()) & upkeep.Stop(Left()) & slowScrub.Stop(Left()) & resources.Sealers.Close(Left());
             indexClosed = resources.Index.DisposeAsync().AsTask();
-            isQuiet &= indexClosed.Wait(StopLimit);
+            isQuiet &= indexClosed.Wait(Left());
         }
         finally
         {
             givenBack = Task.Factory.StartNew(() => GiveBack(indexClosed), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
 
-        // Hardly ever more than a moment; a slow disk gets the time that one which hangs has had already.
-        givenBack.Wait(isQuiet ? 2 * StopLimit : StopLimit);
+        // Hardly ever more than a moment.
+        if (!givenBack.Wait(isQuiet ? StopLimit : Left()))
+            Log.StoppedUnwritten(resources.Log, resources.Options.Directory, Loaded().Count(o => o.NeedsIndexing));
+
+        TimeSpan Left() => TimeSpan.FromMilliseconds(Math.Max(0, end - Environment.TickCount64));
     }
 
     /// <summary>Gives the directory back when the last of us who may write there has ended, however long its disk takes: two who do would damage each other's files.</summary>

@@ -76,6 +76,9 @@ internal static partial class Log
     [LoggerMessage(25, LogLevel.Warning, "{Name}: {Fault}; what is wrong is fetched again by its next reader.")]
     public static partial void FoundDamaged(ILogger log, string name, string fault);
 
+    [LoggerMessage(26, LogLevel.Warning, "The disk of {Directory} has not answered: this stop does not wait for it. What {Count} files and the names got last is fetched again after the next start. The directory is free when the disk answers.")]
+    public static partial void StoppedUnwritten(ILogger log, string directory, int count);
+
     [LoggerMessage(17, LogLevel.Error, "The cache met what it did not expect while {Doing}.")]
     public static partial void Unexpected(ILogger log, Exception exception, string doing);
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using ModelFs.Cache.Crash;
 using ModelFs.Cache.Fetching;
 
@@ -66,23 +67,58 @@ public sealed class HangingDiskTests
     }
 
     [Fact]
-    public async Task Reads_that_hang_on_the_disk_hold_up_no_fetch()
+    public async Task What_a_disk_that_hangs_does_not_give_is_fetched_again()
     {
         using var stuck = new ManualResetEventSlim();
         var disk = new FaultyDisk();
         await using var test = new TestCache { OpenFile = disk.Open };
         await test.ReopenAsync();
-        byte[] cached = TestContent.Make("cached", 8 * Block), fresh = TestContent.Make("fresh", 8 * Block);
+        byte[] cached = TestContent.Make("cached", 40 * Block), fresh = TestContent.Make("fresh", 8 * Block);
         await test.FillAsync("cached", cached);
-        using var arrived = test.Open("fresh", fresh, new TestSource(fresh));
-        await arrived.ExpectAsync(fresh, 0, 10); // Its loading needs the disk; from here on it does not.
-        using var hung = test.Open("cached", cached, new TestSource(cached));
-        disk.OnRead = stuck.Wait;
-        var waiting = Enumerable.Range(0, 3).Select(i => hung.ReadAsync(i * Block, 10)).ToList();
-        await arrived.ExpectAsync(fresh, 3 * Block, Block);
-        Assert.All(waiting, w => Assert.False(w.IsCompleted));
+        var origin = new TestSource(cached);
+        using (var hung = test.Open("cached", cached, origin))
+        {
+            await hung.ExpectAsync(cached, 0, 10);
+            Assert.Equal(0, origin.Bytes);
+            disk.OnRead = () => stuck.Wait(TestCache.Patience);
+            await hung.ExpectAllAsync(cached, 1 << 20);
+            Assert.InRange(origin.Bytes, 1, 2L * cached.Length);
+            await HandleReads.UntilAsync(() => test.Cache.Status.Fault?.Contains("not answered", StringComparison.Ordinal) == true, "the disk is known to hang");
+            // Others too.
+            using var other = test.Open("fresh", fresh, new TestSource(fresh));
+            await other.ExpectAllAsync(fresh);
+        }
+
         stuck.Set();
-        await Task.WhenAll(waiting);
+        await HandleReads.UntilAsync(() => test.Cache.Status.Fault is null, "the disk is known to be back");
+        // Nothing of it was lost, and nothing is counted twice.
+        using var again = test.Open("cached", cached, new TestSource([]));
+        await again.ExpectAllAsync(cached);
+        Assert.True(again.State.Sealed);
+        Assert.InRange(test.Cache.Status.UsedBytes, cached.Length, cached.Length + (4 << 20));
+    }
+
+    [Fact]
+    public async Task What_the_disk_does_not_say_it_has_is_served_unstored_and_taken_when_it_answers()
+    {
+        await using var test = await TestCache.OpenAsync();
+        byte[] content = TestContent.Make("a", 20 * Block);
+        await test.FillAsync("a", content);
+        await test.ReopenAsync();
+        string seal = test.ObjectPath("a") + ".seal";
+        File.Delete(seal);
+        Assert.Equal(0, mkfifo(seal, 0x180)); // Who opens it waits for somebody who writes.
+        var origin = new TestSource(content);
+        using var handle = test.Open("a", content, origin);
+        await handle.ExpectAllAsync(content, 1 << 20);
+        Assert.InRange(origin.Bytes, content.Length, 2L * content.Length);
+        Assert.Equal(0, handle.State.CachedBytes);
+        await HandleReads.UntilAsync(() => test.Cache.Status.Fault is not null, "the disk is known to hang");
+        File.OpenHandle(seal, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose();
+        await HandleReads.UntilAsync(() => handle.State.CachedBytes == content.Length, "what lies there is known");
+        long used = test.Cache.Status.UsedBytes;
+        await handle.ExpectAllAsync(content);
+        Assert.InRange(used, content.Length, content.Length + (4 << 20));
     }
 
     [Fact]
@@ -124,6 +160,9 @@ public sealed class HangingDiskTests
         await test.ReopenAsync();
         return closed;
     }
+
+    [DllImport("libc")]
+    private static extern int mkfifo(string path, uint mode);
 
     /// <summary>Something at which a disk hangs, until it is disposed of.</summary>
     private sealed class Obstruction : IDisposable

@@ -31,7 +31,9 @@ internal static class DurableFile
     {
         try
         {
-            File.Delete(path);
+            // Even to remove nothing waits for a disk that takes no writes.
+            if (File.Exists(path))
+                File.Delete(path);
             return true;
         }
         catch (DirectoryNotFoundException)

@@ -57,6 +57,21 @@ internal sealed class WorkThreads : IDisposable
         return null;
     });
 
+    /// <summary>The same for whoever can do without: nothing, where the disk hangs.</summary>
+    public async Task<T?> RunOrGiveUpAsync<T>(Func<T> function)
+    {
+        if (IsStalled)
+            return default;
+        try
+        {
+            return await RunAsync(function).WaitAsync(Patience).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            return default;
+        }
+    }
+
     /// <summary>How long the slowest piece of work has been running by now.</summary>
     public TimeSpan LongestRun
     {

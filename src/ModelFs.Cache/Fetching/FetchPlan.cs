@@ -40,6 +40,9 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     /// <summary>[locked]</summary>
     public InflightBlock? Find(int block) => inflight.GetValueOrDefault(block);
 
+    /// <summary>Whether a block can be had from the disk. While that hangs, it is fetched as if it were missing.</summary>
+    public bool IsReadable(int block) => map[block] != BlockState.Missing && !owner.Resources.Readers.IsStalled;
+
     /// <summary>[locked] Sees to it that a missing block comes, with those up to <paramref name="end"/> that are missing too.</summary>
     /// <returns>0, or why it does not come just now.</returns>
     public int Demand(int block, int end, out InflightBlock target)
@@ -104,7 +107,7 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         {
             if (fetch.IsStream)
                 return fetch.Next = 0;
-            while (fetch.Next < fetch.End && map[fetch.Next] != BlockState.Missing)
+            while (fetch.Next < fetch.End && IsReadable(fetch.Next) && !inflight.ContainsKey(fetch.Next))
                 fetch.Next++;
             return fetch.Next;
         }
@@ -116,9 +119,9 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         lock (gate)
         {
             fetch.Next = block;
-            if (map[block] != BlockState.Missing)
+            if (!inflight.TryGetValue(block, out var target) && IsReadable(block))
                 return null;
-            if (!inflight.TryGetValue(block, out var target))
+            if (target is null)
                 inflight.Add(block, target = new InflightBlock(this, block) { IsAwaited = fetch.Purpose != FetchPurpose.Completion });
             if (target.IsComplete || (target.Fetch is not null && target.Fetch != fetch))
                 return null;
@@ -336,16 +339,13 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     private bool IsCovered(int block)
     {
         foreach (var fetch in fetches)
-        {
             if (fetch.Covers(block))
                 return true;
-        }
-
         return false;
     }
 
     private bool IsComing(int block) =>
-        map[block] != BlockState.Missing || (inflight.TryGetValue(block, out var b) && (b.IsComplete || b.Fetch is not null)) || IsCovered(block);
+        IsReadable(block) || (inflight.TryGetValue(block, out var b) && (b.IsComplete || b.Fetch is not null)) || IsCovered(block);
 
     /// <summary>Fetches what is missing in a window, in requests that run side by side: a connection may be slow, and an answer far away.</summary>
     private void Fill(int from, int window, FetchPurpose purpose, int reach = 0)

@@ -25,7 +25,8 @@ internal sealed class CachedObject
     private readonly ObjectReader reader;
     private readonly Sealing sealing;
     private readonly Completion completion;
-    private volatile Task ready = Task.CompletedTask;
+    private readonly Lookup lookup;
+    private volatile bool isLoaded;
     private TaskCompletionSource changed = NewSignal();
     private bool isUnloaded;
     private long lastUse;
@@ -39,6 +40,7 @@ internal sealed class CachedObject
         Account = resources.Accounts.Of(descriptor.Owner);
         plan = new FetchPlan(this, map, gate);
         Disk = new ObjectDisk(this, map, gate);
+        lookup = new Lookup(this);
         reader = new ObjectReader(this, map, plan, gate);
         sealing = new Sealing(this, map, gate);
         completion = new Completion(this, map, plan, sealing, gate);
@@ -57,7 +59,10 @@ internal sealed class CachedObject
     public Account Account { get; }
 
     /// <summary>Why its blocks find no place on the disk just now, or null.</summary>
-    public string? StoringFault => Resources.Health.Fault ?? Account.Health.Fault;
+    public string? StoringFault => Resources.Health.Fault ?? Account.Health.Fault ?? (isLoaded ? null : "the disk has not said yet what it has of it");
+
+    /// <summary>What is on disk has been looked up. Until then nothing is stored, nor removed: it might be there already.</summary>
+    public bool IsLoaded => isLoaded;
 
     public ObjectDisk Disk { get; }
 
@@ -105,7 +110,7 @@ internal sealed class CachedObject
         get
         {
             lock (gate)
-                return ready.IsCompleted && plan.IsIdle && !sealing.IsRunning && (!completion.IsRunning || sealing.IsSealed);
+                return lookup.IsEnded && plan.IsIdle && !sealing.IsRunning && (!completion.IsRunning || sealing.IsSealed);
         }
     }
 
@@ -128,13 +133,24 @@ internal sealed class CachedObject
         }
     }
 
-    /// <summary>Ends when what is on disk has been looked up. Never fails.</summary>
-    public Task Ready => ready;
+    /// <summary>Ends when what is on disk has been looked up, or the disk hangs: what it has of it is then taken when it answers. Never fails.</summary>
+    public Task Ready => lookup.Ready;
 
-    public void Prepare(Task preparation) => ready = preparation;
+    /// <param name="loading">Never fails.</param>
+    public void Prepare(Task loading) => lookup.Begin(loading);
 
     /// <summary>Before it is read again, looks whether somebody touched its file while it was closed.</summary>
-    public void PrepareAgain() => ready = LookAgainAsync(ready);
+    public void PrepareAgain() => lookup.BeginAgain();
+
+    /// <summary>The disk has not answered in time: what is known without it has to do.</summary>
+    public void GoOnWithoutDisk()
+    {
+        lock (gate)
+        {
+            if (map.Size < 0 && Descriptor.Size is { } size)
+                map.SetSize(size);
+        }
+    }
 
     /// <summary>The view of what the loader found. Called once, before anybody reads.</summary>
     /// <param name="vouched">Its file is as it was when it was sealed, and no daemon crashed since.</param>
@@ -143,6 +159,9 @@ internal sealed class CachedObject
     {
         lock (gate)
         {
+            // The source has told another size while the disk hung: nothing is stored of it before it is opened anew.
+            if (map.Size >= 0 && size >= 0 && map.Size != size)
+                return;
             Generation = generation;
             if (size >= 0)
                 map.SetSize(size);
@@ -154,6 +173,7 @@ internal sealed class CachedObject
 
             sealing.Adopt(@sealed, vouched);
             indexedUse = usedBefore;
+            isLoaded = true;
         }
     }
 
@@ -173,24 +193,24 @@ internal sealed class CachedObject
     public bool TryRead(long offset, Span<byte> destination, out int count)
     {
         count = 0;
-        return ready.IsCompleted && reader.TryRead(offset, destination, out count);
+        return Ready.IsCompleted && reader.TryRead(offset, destination, out count);
     }
 
     public async ValueTask<CacheRead> ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation)
     {
-        await ready.WaitAsync(cancellation).ConfigureAwait(false);
+        await Ready.WaitAsync(cancellation).ConfigureAwait(false);
         return await reader.ReadAsync(offset, destination, cancellation).ConfigureAwait(false);
     }
 
     public async ValueTask<CacheRead> GetSizeAsync(CancellationToken cancellation)
     {
-        await ready.WaitAsync(cancellation).ConfigureAwait(false);
+        await Ready.WaitAsync(cancellation).ConfigureAwait(false);
         return await completion.GetSizeAsync(cancellation).ConfigureAwait(false);
     }
 
     public async ValueTask<CacheRead> CompleteAsync(Pace? pace, CancellationToken cancellation)
     {
-        await ready.WaitAsync(cancellation).ConfigureAwait(false);
+        await Ready.WaitAsync(cancellation).ConfigureAwait(false);
         return await completion.RunAsync(pace, cancellation).ConfigureAwait(false);
     }
 
@@ -303,24 +323,6 @@ internal sealed class CachedObject
         return new ObjectRecord(map.Size, Generation, (uint)(LastUse / 60_000), flags);
     }
 
-    /// <summary>Says beside the file that all of it is right, as it is now. False when a block was dropped meanwhile, or is not confirmed by the disk yet.</summary>
-    /// <exception cref="IOException">The disk fails or is full.</exception>
-    public bool TryWriteSidecar()
-    {
-        string path = Resources.Paths.Of(Key);
-        ulong[] checksums;
-        lock (gate)
-        {
-            if (!map.IsComplete || Disk.IsDirty)
-                return false;
-            checksums = map.Checksums();
-        }
-
-        new Sidecar(Key, map.Size, Descriptor.Sha256, checksums, Disk.Untouched, Resources.Epoch.Value).Write(path);
-        Resources.Catalog.Set(Key, new Catalog.Entry(Disk.File!.Stamp().Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), LastUse, Generation, true, Account));
-        return true;
-    }
-
     /// <summary>The file for the kernel to read, or null when that may not be: then what can be done about it is begun. For a thread that may block.</summary>
     public SafeFileHandle? OpenForKernel()
     {
@@ -339,11 +341,14 @@ internal sealed class CachedObject
         Signal();
     }
 
-    /// <summary>[locked] Somebody touched its file.</summary>
+    /// <summary>Somebody touched its file, or may have.</summary>
     public void Touched()
     {
-        map.Distrust();
-        sealing.Distrust();
+        lock (gate)
+        {
+            map.Distrust();
+            sealing.Distrust();
+        }
     }
 
     /// <summary>Verifies and seals what is complete, on the sealer's thread.</summary>
@@ -377,20 +382,6 @@ internal sealed class CachedObject
         plan.Clear();
         Disk.Dispose();
         sealing.Dispose();
-    }
-
-    private async Task LookAgainAsync(Task former)
-    {
-        await former.ConfigureAwait(false);
-        try
-        {
-            await Resources.Readers.RunAsync(Disk.DistrustIfTouched).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
-        {
-            lock (gate)
-                Touched();
-        }
     }
 
     private void Signal()

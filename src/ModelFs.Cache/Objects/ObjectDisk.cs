@@ -1,6 +1,7 @@
 using Microsoft.Win32.SafeHandles;
 using ModelFs.Cache.Disk;
 using ModelFs.Cache.Fetching;
+using ModelFs.Cache.Space;
 
 namespace ModelFs.Cache.Objects;
 
@@ -68,6 +69,11 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     /// <returns>Null when something would have to go for all of them: one alone may find a place, or makes it.</returns>
     public bool? TryWrite(InflightBlock[] run)
     {
+        if (!owner.IsLoaded)
+            return false;
+        // It was fetched while the disk kept it to itself.
+        if (Array.Exists(run, block => map[block.Number] != BlockState.Missing))
+            return run.Length > 1 ? null : true;
         var buffers = Array.ConvertAll(run, block => block.Buffer!);
         ulong[] checksums = Array.ConvertAll(run, block => BlockChecksum.Compute(block.Buffer!.Span[..map.LengthOf(block.Number)]));
         if (Resources.Health.TryBegin() is not { } attempt || owner.Account.Health.TryBegin() is not { } share)
@@ -163,8 +169,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
             var now = opened.Stamp();
             if (stamp is { } former && !now.SameContent(former))
             {
-                lock (gate)
-                    owner.Touched();
+                owner.Touched();
             }
 
             stamp = now;
@@ -203,21 +208,40 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         return null;
     }
 
-    /// <summary>Copies what is stored, each block verified before its first byte is handed out. Less than asked, even 0, where a block had to be dropped.</summary>
-    public int Read(long offset, Span<byte> destination)
+    /// <summary>Says beside the file that all of it is right, as it is now. False when a block was dropped meanwhile, or is not confirmed by the disk yet.</summary>
+    /// <exception cref="IOException">The disk fails or is full.</exception>
+    public bool TryWriteSidecar()
+    {
+        string path = Resources.Paths.Of(owner.Key);
+        ulong[] checksums;
+        lock (gate)
+        {
+            if (!map.IsComplete || IsDirty)
+                return false;
+            checksums = map.Checksums();
+        }
+
+        new Sidecar(owner.Key, map.Size, owner.Descriptor.Sha256, checksums, Untouched, Resources.Epoch.Value).Write(path);
+        Resources.Catalog.Set(
+            owner.Key, new Catalog.Entry(file!.Stamp().Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), owner.LastUse, owner.Generation, true, owner.Account));
+        return true;
+    }
+
+    /// <summary>Hands out what is stored, each block verified before its first byte is. Less than asked, even 0, where a block had to be dropped, or nobody waits any more.</summary>
+    public int Read(long offset, int count, ReadJob reader)
     {
         int done = 0;
-        while (done < destination.Length)
+        while (done < count)
         {
             long position = offset + done;
             int block = (int)(position / CacheOptions.BlockSize);
             int within = (int)(position % CacheOptions.BlockSize);
-            int wanted = Math.Min(destination.Length - done, map.LengthOf(block) - within);
-            var target = destination.Slice(done, wanted);
+            int wanted = Math.Min(count - done, map.LengthOf(block) - within);
+            int from = map[block] == BlockState.Verified ? 0 : within;
             bool right = map[block] switch
             {
-                BlockState.Verified => TryReadOnce(Scratch, wanted, position) && CopyFromScratch(0, target),
-                BlockState.Present or BlockState.Written => Verify(block) && CopyFromScratch(within, target),
+                BlockState.Verified => TryReadOnce(Scratch, wanted, position),
+                BlockState.Present or BlockState.Written => Verify(block),
                 _ => false,
             };
             if (!right)
@@ -226,6 +250,8 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
                 break;
             }
 
+            if (!reader.TryTake(Scratch.AsSpan(from, wanted), done))
+                break;
             done += wanted;
         }
 
@@ -366,12 +392,6 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     }
 
     private int LengthOf(InflightBlock[] run) => run.Sum(block => map.LengthOf(block.Number));
-
-    private static bool CopyFromScratch(int within, Span<byte> target)
-    {
-        scratch.AsSpan(within, target.Length).CopyTo(target);
-        return true;
-    }
 
     /// <summary>
     /// What is read is not kept: who reads through us has it in the page cache of the mount, and a second copy, as well as a whole object

@@ -10,10 +10,23 @@ internal static class ObjectLoader
 {
     public static async Task LoadAsync(CachedObject target, Task eviction)
     {
+        if (target.Resources.Quarantine.ContainsKey(target.Key))
+            target.Quarantine();
+        if (target.Descriptor.Size == 0)
+        {
+            AdoptEmpty(target);
+            return;
+        }
+
         try
         {
             await eviction.ConfigureAwait(false);
-            var indexed = await target.Resources.Index.LoadAsync(target.Key).ConfigureAwait(false);
+            var indexing = target.Resources.Index.LoadAsync(target.Key);
+            await ((Task)indexing).WaitAsync(target.Resources.Index.Patience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // What is complete can do without the index, which waits for a disk that takes no writes.
+            if (!indexing.IsCompleted && await target.Resources.Readers.RunAsync(() => TryLoad(target)).ConfigureAwait(false))
+                return;
+            var indexed = await indexing.ConfigureAwait(false);
             await target.Resources.Readers.RunAsync(() => Load(target, indexed)).ConfigureAwait(false);
         }
         catch (Exception e)
@@ -49,17 +62,18 @@ internal static class ObjectLoader
         return new ObjectState(map.Size, map.CachedBytes, isSealed, isSealed && indexed.Record.Flags.HasFlag(ObjectFlags.DigestMatched) ? true : null, false);
     }
 
+    /// <summary>By its sidecar alone. False when there is none.</summary>
+    private static bool TryLoad(CachedObject target)
+    {
+        if (!File.Exists(Sidecar.PathOf(target.Resources.Paths.Of(target.Key))))
+            return false;
+        Load(target, null);
+        return true;
+    }
+
     private static void Load(CachedObject target, IndexedObject? indexed)
     {
         var (resources, descriptor) = (target.Resources, target.Descriptor);
-        if (resources.Quarantine.ContainsKey(target.Key))
-            target.Quarantine();
-        if (descriptor.Size == 0)
-        {
-            AdoptEmpty(target);
-            return;
-        }
-
         string path = resources.Paths.Of(target.Key);
         bool isIndexed = indexed is not null;
         if (indexed is not null && ((descriptor.Size is { } size && size != indexed.Record.Size) || !Generation.Agrees(path, indexed.Record.Generation)))

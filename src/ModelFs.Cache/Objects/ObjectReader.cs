@@ -67,7 +67,8 @@ internal sealed class ObjectReader(CachedObject owner, BlockMap map, FetchPlan p
                 case StepKind.Fail:
                     return new CacheRead(0, step.Count);
                 case StepKind.Disk:
-                    done += await ReadJob.RunAsync(owner.Resources, owner.Disk, offset + done, destination.Slice(done, step.Count), cancellation).ConfigureAwait(false);
+                    // Null where the disk hangs: the next step is another.
+                    done += await ReadJob.RunAsync(owner.Resources, owner.Disk, offset + done, destination.Slice(done, step.Count), cancellation).ConfigureAwait(false) ?? 0;
                     break;
                 default:
                     waited |= step.Waiter is not null;
@@ -94,9 +95,9 @@ internal sealed class ObjectReader(CachedObject owner, BlockMap map, FetchPlan p
         var block = plan.Find(number);
         if (block is null || block.Filled <= within)
         {
-            if (map[number] != BlockState.Missing)
+            if (plan.IsReadable(number))
             {
-                while (wanted < remaining && map[(int)((position + wanted) / BlockSize)] != BlockState.Missing)
+                while (wanted < remaining && plan.IsReadable((int)((position + wanted) / BlockSize)))
                     wanted = Math.Min(remaining, wanted + map.LengthOf((int)((position + wanted) / BlockSize)));
                 return new Step(StepKind.Disk, wanted);
             }

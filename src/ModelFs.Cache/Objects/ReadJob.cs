@@ -2,22 +2,46 @@ using ModelFs.Cache.Disk;
 
 namespace ModelFs.Cache.Objects;
 
-/// <summary>A read on a disk thread. Once it has begun it is waited for, cancelled or not: it writes into the caller's memory.</summary>
+/// <summary>A read on a disk thread. Whoever gives it up, because they were cancelled or the disk hangs, has their memory back at once, however long it goes on.</summary>
 internal sealed class ReadJob(ObjectDisk disk, long offset, Memory<byte> destination)
     : TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously), IWork
 {
-    private int begun;
+    private readonly Lock gate = new();
+    private bool isGivenUp;
 
-    public static async ValueTask<int> RunAsync(CacheResources resources, ObjectDisk disk, long offset, Memory<byte> destination, CancellationToken cancellation)
+    /// <returns>Bytes; null when the disk hangs.</returns>
+    public static async ValueTask<int?> RunAsync(CacheResources resources, ObjectDisk disk, long offset, Memory<byte> destination, CancellationToken cancellation)
     {
         await resources.ReadSlots.WaitAsync(cancellation).ConfigureAwait(false);
         try
         {
+            if (resources.Readers.IsStalled)
+                return null;
             var job = new ReadJob(disk, offset, destination);
             if (!resources.Readers.Post(job))
                 throw new OperationCanceledException("the cache is closed");
-            await using var registration = cancellation.UnsafeRegister(static (job, token) => ((ReadJob)job!).GiveUp(token), job).ConfigureAwait(false);
-            return await job.Task.ConfigureAwait(false);
+            try
+            {
+                // It may wait long behind others on a disk that is slow: only one that hangs is given up.
+                while (true)
+                {
+                    try
+                    {
+                        return await job.Task.WaitAsync(WorkThreads.Patience, cancellation).ConfigureAwait(false);
+                    }
+                    catch (TimeoutException) when (!resources.Readers.IsStalled)
+                    {
+                    }
+                }
+            }
+            catch (TimeoutException)
+            {
+                return null;
+            }
+            finally
+            {
+                job.GiveUp();
+            }
         }
         finally
         {
@@ -27,11 +51,11 @@ internal sealed class ReadJob(ObjectDisk disk, long offset, Memory<byte> destina
 
     public void Run()
     {
-        if (Interlocked.Exchange(ref begun, 1) != 0)
+        if (isGivenUp)
             return;
         try
         {
-            SetResult(disk.Read(offset, destination.Span));
+            SetResult(disk.Read(offset, destination.Length, this));
         }
         catch (Exception e)
         {
@@ -39,9 +63,20 @@ internal sealed class ReadJob(ObjectDisk disk, long offset, Memory<byte> destina
         }
     }
 
-    private void GiveUp(CancellationToken cancellation)
+    /// <summary>Takes bytes that have been read. False when nobody waits for them any more.</summary>
+    public bool TryTake(ReadOnlySpan<byte> bytes, int at)
     {
-        if (Interlocked.Exchange(ref begun, 1) == 0)
-            SetCanceled(cancellation);
+        lock (gate)
+        {
+            if (!isGivenUp)
+                bytes.CopyTo(destination.Span[at..]);
+            return !isGivenUp;
+        }
+    }
+
+    private void GiveUp()
+    {
+        lock (gate)
+            isGivenUp = true;
     }
 }

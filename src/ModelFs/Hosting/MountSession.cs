@@ -20,6 +20,7 @@ internal sealed class MountSession(
     private readonly ModelFileSystem fileSystem = new(store.Tree, logs);
     private readonly RegistryLinks? links = options.Links ? new(mountPoint, [.. options.Registries.Select(r => r.Name)], logs.CreateLogger<RegistryLinks>()) : null;
     private FuseMount? mount;
+    private Task? ending;
 
     /// <summary>Why the kernel does not read complete files itself, or null.</summary>
     public string? PassthroughObstacle => fileSystem.PassthroughObstacle;
@@ -35,6 +36,8 @@ internal sealed class MountSession(
         if (options.Metrics is not null)
             health.Mounted(mount);
         Log.Serving(logger, string.Join(", ", options.Registries.Select(r => r.Name)), mountPoint, options.Cache);
+        // Before anything else stops, which may wait for a disk that hangs: nobody waits for us any more then.
+        lifetime.ApplicationStopping.Register(() => ending = Task.Run(() => mount.DisposeAsync().AsTask()));
         _ = EndWithMountAsync(mount);
         _ = ReportRegistriesAsync();
     }
@@ -45,7 +48,7 @@ internal sealed class MountSession(
         if (mount is not null)
         {
             links?.Remove();
-            await mount.DisposeAsync();
+            await (ending ?? mount.DisposeAsync().AsTask());
             Log.Unmounted(logger, mountPoint);
         }
 
