@@ -36,12 +36,8 @@ internal sealed class IndexFiles(string path, Func<SafeFileHandle, int> syncData
         lock (gate)
         {
             // The sector that it shares with a former write: that one may be written again later.
-            foreach (var ((s, at), former) in unconfirmed)
-            {
-                long from = Math.Max(at, offset), to = Math.Min(at + former.Data.Length, offset + count);
-                if (s == segment && from < to)
-                    piece.Data.AsSpan((int)(from - offset), (int)(to - from)).CopyTo(former.Data.AsSpan((int)(from - at)));
-            }
+            foreach (var (former, inside, within, length) in Overlaps(segment, offset, count))
+                piece.Data.AsSpan(within, length).CopyTo(former.Data.AsSpan(inside));
 
             unconfirmed[(segment, offset)] = piece;
             TryWrite(segment, offset, piece);
@@ -55,12 +51,8 @@ internal sealed class IndexFiles(string path, Func<SafeFileHandle, int> syncData
         {
             if (TryOpen(segment) is { } fd)
                 _ = Linux.pread(fd, destination, (nuint)count, offset);
-            foreach (var ((s, at), piece) in unconfirmed)
-            {
-                long from = Math.Max(at, offset), to = Math.Min(at + piece.Data.Length, offset + count);
-                if (s == segment && from < to)
-                    Marshal.Copy(piece.Data, (int)(from - at), destination + (nint)(from - offset), (int)(to - from));
-            }
+            foreach (var (piece, inside, within, length) in Overlaps(segment, offset, count))
+                Marshal.Copy(piece.Data, inside, destination + within, length);
         }
     }
 
@@ -123,6 +115,17 @@ internal sealed class IndexFiles(string path, Func<SafeFileHandle, int> syncData
             foreach (var file in files.Values)
                 file.Dispose();
             files.Clear();
+        }
+    }
+
+    /// <summary>The pieces that lie over a range: from where in the piece, from where in the range, and how much. Some dozens at most are looked at.</summary>
+    private IEnumerable<(Piece Piece, int Inside, int Within, int Length)> Overlaps(int segment, long offset, int count)
+    {
+        foreach (var ((s, at), piece) in unconfirmed)
+        {
+            long from = Math.Max(at, offset), to = Math.Min(at + piece.Data.Length, offset + count);
+            if (s == segment && from < to)
+                yield return (piece, (int)(from - at), (int)(from - offset), (int)(to - from));
         }
     }
 
