@@ -4,21 +4,21 @@ namespace ModelFs.Registries.Http;
 /// <param name="stall">The longest that is taken for one of these.</param>
 internal sealed class Outage(TimeSpan stall, TimeProvider time)
 {
-    private const long None = long.MinValue;
+    private const long Never = long.MinValue;
 
-    private long since = None;
-    private volatile bool everAnswered;
+    private long since = Never;
+    private long answered = Never;
 
     /// <summary>It answers, for all that is known, or did so less than a stall before.</summary>
     public bool IsStallAtMost =>
-        everAnswered && (Interlocked.Read(ref since) is var began && (began == None || time.GetElapsedTime(began) < stall));
+        Interlocked.Read(ref answered) != Never && Interlocked.Read(ref since) is var began && (began == Never || time.GetElapsedTime(began) < stall);
 
-    /// <param name="began">When the attempt did that failed: from then on nothing was heard.</param>
-    public void Failed(long began) => Interlocked.CompareExchange(ref since, began, None);
+    /// <param name="began">When the attempt did that failed: from then on nothing was heard, unless another was answered meanwhile.</param>
+    public void Failed(long began) => Interlocked.CompareExchange(ref since, Math.Max(began, Interlocked.Read(ref answered)), Never);
 
     public void Answered()
     {
-        everAnswered = true;
-        Interlocked.Exchange(ref since, None);
+        Interlocked.Exchange(ref answered, time.GetTimestamp());
+        Interlocked.Exchange(ref since, Never);
     }
 }
