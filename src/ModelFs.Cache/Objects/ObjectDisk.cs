@@ -1,7 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using ModelFs.Cache.Disk;
 using ModelFs.Cache.Fetching;
-using ModelFs.Cache.Space;
 
 namespace ModelFs.Cache.Objects;
 
@@ -208,23 +207,11 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         return null;
     }
 
-    /// <summary>Says beside the file that all of it is right, as it is now. False when a block was dropped meanwhile, or is not confirmed by the disk yet.</summary>
-    /// <exception cref="IOException">The disk fails or is full.</exception>
-    public bool TryWriteSidecar()
+    /// <summary>The checksums of all blocks; null when one was dropped meanwhile, or is not confirmed by the disk yet.</summary>
+    public ulong[]? ConfirmedChecksums()
     {
-        string path = Resources.Paths.Of(owner.Key);
-        ulong[] checksums;
         lock (gate)
-        {
-            if (!map.IsComplete || IsDirty)
-                return false;
-            checksums = map.Checksums();
-        }
-
-        new Sidecar(owner.Key, map.Size, owner.Descriptor.Sha256, checksums, Untouched, Resources.Epoch.Value).Write(path);
-        Resources.Catalog.Set(
-            owner.Key, new Catalog.Entry(file!.Stamp().Allocated + Linux.AllocatedBytes(Sidecar.PathOf(path)), owner.LastUse, owner.Generation, true, owner.Account));
-        return true;
+            return map.IsComplete && !IsDirty ? map.Checksums() : null;
     }
 
     /// <summary>Hands out what is stored, each block verified before its first byte is. Less than asked, even 0, where a block had to be dropped, or nobody waits any more.</summary>

@@ -62,7 +62,7 @@ internal sealed class Sealer(CachedObject owner, BlockMap map, PrefixHash? hash)
             }
         }
 
-        isSealed = map.Size == 0 || owner.Disk.TryWriteSidecar();
+        isSealed = map.Size == 0 || Sidecar.TryWrite(owner);
         if (isSealed)
             Log.Sealed(Resources.Log, owner.Name, map.Size);
         return 0;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using ModelFs.Cache.Disk;
+using ModelFs.Cache.Space;
 
 namespace ModelFs.Cache.Objects;
 
@@ -21,6 +22,20 @@ internal sealed record Sidecar(ObjectKey Key, long Size, ReadOnlyMemory<byte> Di
     public static string PathOf(string objectPath) => objectPath + ".seal";
 
     public long FileSize => HeaderSize + Checksums.Length * 8 + 8;
+
+    /// <summary>Says beside an object's file that all of it is right, as it is now. False when a block was dropped meanwhile, or is not confirmed by the disk yet.</summary>
+    /// <exception cref="IOException">The disk fails or is full.</exception>
+    public static bool TryWrite(CachedObject owner)
+    {
+        var (resources, disk) = (owner.Resources, owner.Disk);
+        if (disk.ConfirmedChecksums() is not { } checksums)
+            return false;
+        string path = resources.Paths.Of(owner.Key);
+        new Sidecar(owner.Key, owner.Size, owner.Descriptor.Sha256, checksums, disk.Untouched, resources.Epoch.Value).Write(path);
+        long bytes = disk.File!.Stamp().Allocated + Linux.AllocatedBytes(PathOf(path));
+        resources.Catalog.Set(owner.Key, new Catalog.Entry(bytes, owner.LastUse, owner.Generation, true, owner.Account));
+        return true;
+    }
 
     public void Write(string objectPath)
     {

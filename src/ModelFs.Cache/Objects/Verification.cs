@@ -40,7 +40,7 @@ internal sealed class Verification(CachedObject owner, BlockMap map) : IWork
             return false;
         try
         {
-            return owner.Disk.TryWriteSidecar();
+            return Sidecar.TryWrite(owner);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -41,6 +41,23 @@ public sealed class HangingDiskTests : OriginTests
             run.Lines.Select(line => line.StartsWith("version", StringComparison.Ordinal) ? line.Split(',')[0] : line));
     }
 
+    [Fact]
+    public async Task A_stop_while_the_disk_hangs_takes_the_mount_away_at_once_and_ends_when_it_answers()
+    {
+        var run = await RunAsync($$"""
+            freeze
+            sha256sum < {{Models}}/2/weights.bin
+            kill -TERM $daemon
+            while mountpoint -q mnt; do sleep 0.1; done
+            kill -0 $watchdog
+            echo gone
+            thaw
+            wait $daemon
+            """);
+        Assert.True(run.ExitCode == 0, run.Output + run.Error + Log);
+        Assert.Equal([Digest("2"), "gone"], run.Lines);
+    }
+
     private string Log => File.ReadAllText(scratch["log"]);
 
     private Task<ShellResult> RunAsync(string commands)
