@@ -174,7 +174,7 @@ public sealed class ResilienceTests : IAsyncLifetime
             : exchange.Request.Path.StartsWith(Search, StringComparison.Ordinal)
                 ? exchange.RespondAsync(200, "{}")
                 : exchange.RespondAsync(206, "0123456789", "application/octet-stream", ("Content-Range", "bytes 0-9/10")));
-        await using var registry = Registry(attempt: 0.5, total: 90);
+        await using var registry = Registry(attempt: 1, total: 90);
         await registry.PingAsync(default).Must();
         Assert.Equal("0123456789", await ReadTenAsync(registry));
         Volatile.Write(ref isSilent, true);
