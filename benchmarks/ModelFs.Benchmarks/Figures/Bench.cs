@@ -7,6 +7,9 @@ namespace ModelFs.Benchmarks.Figures;
 /// <summary>What the parts of one run share: the origin, a directory on the disk, the order of things, the table.</summary>
 internal sealed class Bench : IAsyncDisposable
 {
+    /// <summary>Bytes of the model that a daemon has served before.</summary>
+    public const long EarlierSize = 32 << 20;
+
     private const int Seed = 20_240;
 
     private readonly DirectoryInfo disk = Directory.CreateTempSubdirectory("modelfs-bench-");
@@ -64,6 +67,26 @@ internal sealed class Bench : IAsyncDisposable
 
     /// <summary>Mounts the server at the address, with what the directory has for a cache.</summary>
     public Task<Daemon> MountAsync(Scratch scratch, Uri server) => Daemon.StartAsync(scratch.Directory, server, Cancellation);
+
+    /// <summary>Mounts, and reads another model first, as the daemon of a node has: the first second of a process is that of its compiler.</summary>
+    public async Task<Daemon> MountServedAsync(Scratch scratch, Uri server, Reader reader)
+    {
+        const string File = "weights.bin";
+        var model = $"{Part}-earlier";
+        if (!System.IO.File.Exists(Origin.PathOf(model, File)))
+            Origin.Add(model, [File], EarlierSize, Origin.Formula);
+        var daemon = await MountAsync(scratch, server);
+        try
+        {
+            await AskAsync(reader, new(ReadPattern.Sequential, [daemon.PathOf(model, File)]));
+            return daemon;
+        }
+        catch
+        {
+            await daemon.DisposeAsync();
+            throw;
+        }
+    }
 
     public Task<ReadReport> AskAsync(Reader reader, ReadOrder order) => reader.AskAsync(order, Cancellation);
 

@@ -22,7 +22,7 @@ internal static class ResultTable
         text.AppendLine(CultureInfo.InvariantCulture, $"""
             Medians of {options.Rounds} rounds after one that does not count, with the least and the most. In each round all contestants
             run, in a new order; a ratio is taken within a round. The origin (nginx, content in memory), the readers and whatever is
-            measured share the machine. {(options.SharedMachine ? "Others worked on it, and its page cache was left to them." : "Cold: our cache is empty, the machine's page cache was dropped, and as much free memory was touched.")}
+            measured share the machine. In cold, ready, limited, latency and shards the daemon has served another model before. {(options.SharedMachine ? "Others worked on it, and its page cache was left to them." : "Cold: our cache is empty, the machine's page cache was dropped, and as much free memory was touched.")}
             """);
         if (options.Without.Count > 0)
             text.AppendLine().AppendLine($"Left out: {string.Join(", ", options.Without.Select(tool => tool.Program))}.");

@@ -11,6 +11,7 @@ internal static class ColdReads
     private const string Model = "cold";
     private const string Weights = "weights.bin";
     private const string Sequential = "modelfs";
+    private const string Fresh = "modelfs, first file of a daemon";
     private const string Mapped = "modelfs, mmap";
 
     public static async Task RunAsync(Bench bench)
@@ -23,6 +24,7 @@ internal static class ColdReads
             new("curl", _ => CurlAsync(bench, reader)),
             new(Sequential, first => MountedAsync(bench, reader, ReadPattern.Sequential, first)),
             new(Mapped, first => MountedAsync(bench, reader, ReadPattern.Mapped, first)),
+            new(Fresh, first => MountedAsync(bench, reader, ReadPattern.Sequential, first, isFresh: true)),
         };
         if (bench.Has(Tool.Aria2))
             contestants.Add(new("aria2c", _ => DownloadAsync(bench, Tool.Aria2, Aria2(bench))));
@@ -31,6 +33,7 @@ internal static class ColdReads
         var rounds = await Rounds.RunAsync(bench, "cold", contestants);
 
         bench.Add("cold sequential read, time / `curl -o` to the same disk", "", rounds.Ratios(Sequential, "curl", Seconds), Goal.AtMost(1.10), headline: true);
+        bench.Add("the same of the first file of a daemon", "", rounds.Ratios(Fresh, "curl", Seconds));
         if (bench.Has(Tool.Rclone))
             bench.Add("cold sequential read, times faster than `rclone mount --vfs-cache-mode full`", "", rounds.Speedups(Sequential, "rclone"), Goal.AtLeast(3), headline: true);
         if (bench.Has(Tool.Aria2))
@@ -77,11 +80,11 @@ internal static class ColdReads
         return new Sample(Stopwatch.GetElapsedTime(start).TotalSeconds) { CpuSeconds = Child.CpuSecondsOfEnded() - cpu };
     }
 
-    private static async Task<Sample> MountedAsync(Bench bench, Reader reader, ReadPattern pattern, bool verify)
+    private static async Task<Sample> MountedAsync(Bench bench, Reader reader, ReadPattern pattern, bool verify, bool isFresh = false)
     {
         using var scratch = bench.Scratch();
+        await using var daemon = isFresh ? await bench.MountAsync(scratch, bench.Nginx.Uri) : await bench.MountServedAsync(scratch, bench.Nginx.Uri, reader);
         var sent = await bench.Nginx.SentAsync(bench.Cancellation);
-        await using var daemon = await bench.MountAsync(scratch, bench.Nginx.Uri);
         var sample = await ReadAsync(bench, reader, daemon, pattern);
         sample = sample with { OriginBytes = await bench.Nginx.SentAsync(bench.Cancellation) - sent };
         if (verify)

@@ -101,7 +101,7 @@ internal static class Connections
     private static async Task<Sample> MountedAsync(Bench bench, Reader reader, Link link, string model)
     {
         using var scratch = bench.Scratch();
-        await using var daemon = await bench.MountAsync(scratch, link.Uri);
+        await using var daemon = await bench.MountServedAsync(scratch, link.Uri, reader);
         bench.ForgetPages();
         var report = await bench.AskAsync(reader, new(ReadPattern.Sequential, [daemon.PathOf(model, Weights)]));
         return new(report.OpenSeconds + report.Seconds);

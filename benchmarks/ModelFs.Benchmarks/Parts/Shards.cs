@@ -43,9 +43,9 @@ internal static class Shards
     private static async Task<Sample> LoadAsync(Bench bench, IReadOnlyList<Reader> readers)
     {
         using var scratch = bench.Scratch();
-        var sent = await bench.Nginx.SentAsync(bench.Cancellation);
-        await using var daemon = await bench.MountAsync(scratch, bench.Nginx.Uri);
+        await using var daemon = await bench.MountServedAsync(scratch, bench.Nginx.Uri, readers[0]);
         bench.ForgetPages();
+        var sent = await bench.Nginx.SentAsync(bench.Cancellation);
         var seconds = await MapAsync(bench, readers, file => daemon.PathOf(Model, file));
         return new(seconds) { OriginBytes = await bench.Nginx.SentAsync(bench.Cancellation) - sent };
     }
