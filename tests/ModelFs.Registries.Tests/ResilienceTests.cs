@@ -86,6 +86,19 @@ public sealed class ResilienceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_origin_that_asks_to_be_asked_at_once_is_not_asked_without_a_pause()
+    {
+        server.On(Search, exchange => server.Requests.Count == 1
+            ? exchange.RespondAsync(200, "{}")
+            : exchange.RespondAsync(429, "busy", "text/plain", ("Retry-After", "0")));
+        await using var registry = Registry(total: 3);
+        await registry.PingAsync(default).Must();
+        await registry.PingAsync(default).MustFail(RegistryErrorKind.Unavailable);
+        // 0.1, 0.2, 0.4, 0.8 s at the least, and none after the first second.
+        Assert.InRange(server.Requests.Count, 2, 6);
+    }
+
+    [Fact]
     public async Task A_connection_that_ends_without_an_answer_is_tried_again()
     {
         server.On(Search, exchange =>
@@ -233,6 +246,15 @@ public sealed class ResilienceTests : IAsyncLifetime
         for (var i = 0; i < 10; i++)
             await registry.OpenAsync(version, new ManifestFile("f", 10), 0, 10, default).MustFail(RegistryErrorKind.NotFound);
         await registry.PingAsync(default).Must();
+    }
+
+    [Fact]
+    public async Task A_date_at_the_end_of_time_is_a_clock_that_is_off_and_no_fault()
+    {
+        server.On(Search, exchange => exchange.RespondAsync(200, "{}", "application/json", ("Date", "Fri, 31 Dec 9999 23:59:59 GMT"), ("Age", "2147483647")));
+        await using var registry = Registry();
+        await registry.PingAsync(default).Must();
+        Assert.InRange(registry.ClockSkew!.Value.TotalDays, 365 * 1000, 365 * 20_000);
     }
 
     private static async Task<string> ReadTenAsync(IModelRegistry registry)

@@ -152,7 +152,7 @@ internal sealed class RegistryClient : IDisposable
         {
             var response = await (atHome ? toHome : toOthers).SendAsync(request, cancellation);
             if (atHome && response.Headers.Date is { } date)
-                Volatile.Write(ref skew, (date + response.Headers.Age.GetValueOrDefault() - time.GetUtcNow()).Ticks);
+                Volatile.Write(ref skew, (date - time.GetUtcNow() + response.Headers.Age.GetValueOrDefault()).Ticks);
             if (response.StatusCode == HttpStatusCode.ServiceUnavailable
                 && (await SentenceAsync(response, cancellation)).Contains(SwitchedOff, StringComparison.Ordinal))
                 response.StatusCode = HttpStatusCode.NotImplemented;

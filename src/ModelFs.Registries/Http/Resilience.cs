@@ -180,9 +180,10 @@ internal sealed class Resilience(RegistryOptions options, ILogger log, TimeProvi
     private static TimeSpan DelayAfter(Outcome<HttpResponseMessage> outcome, int attempt)
     {
         if (outcome.Exception is BrokenCircuitException) return BreakerDelay;
-        if (AskedDelay(outcome.Result) is { } asked) return asked;
         var delay = FirstDelay * (1 << Math.Min(attempt, 8)) * (0.5 + Random.Shared.NextDouble());
-        return delay < MostDelay ? delay : MostDelay;
+        if (delay > MostDelay) delay = MostDelay;
+        // An origin that asks for none at all would be asked without a pause.
+        return AskedDelay(outcome.Result) is { } asked && asked > delay ? asked : delay;
     }
 
     private static bool IsOriginDown(Outcome<HttpResponseMessage> outcome) => outcome switch
