@@ -11,6 +11,9 @@ internal sealed class FaultyDisk
     /// <summary>Called before a place is looked for, with offset and count; false: there is none.</summary>
     public Func<long, long, bool>? OnAllocate { get; set; }
 
+    /// <summary>Called before a place is given back, with offset and count.</summary>
+    public Action<long, long>? OnGiveBack { get; set; }
+
     /// <summary>Called before each read; throws or waits.</summary>
     public Action? OnRead { get; set; }
 
@@ -34,7 +37,11 @@ internal sealed class FaultyDisk
 
         public bool TryAllocate(long offset, long count) => disk.OnAllocate?.Invoke(offset, count) != false && file.TryAllocate(offset, count);
 
-        public long GiveBack(long offset, long count) => file.GiveBack(offset, count);
+        public long GiveBack(long offset, long count)
+        {
+            disk.OnGiveBack?.Invoke(offset, count);
+            return file.GiveBack(offset, count);
+        }
 
         public void Write(ReadOnlySpan<BlockBuffer> blocks, int count, long offset)
         {

@@ -107,6 +107,36 @@ public sealed class PreallocationTests
         await again.ExpectAllAsync(content, 1 << 20);
     }
 
+    [Fact]
+    public async Task What_is_set_aside_and_written_just_now_is_not_taken_for_what_a_kill_left()
+    {
+        using var isWriting = new ManualResetEventSlim();
+        using var mayWrite = new ManualResetEventSlim();
+        var given = new ConcurrentQueue<(long Offset, long Count)>();
+        var disk = new FaultyDisk
+        {
+            OnWrite = () =>
+            {
+                isWriting.Set();
+                mayWrite.Wait(TestCache.Patience);
+            },
+            OnGiveBack = (offset, count) => given.Enqueue((offset, count)),
+        };
+        await using var test = new TestCache { OpenFile = disk.Open };
+        await test.ReopenAsync();
+        byte[] content = TestContent.Make("just now", Piece);
+        using var handle = test.Open("just now", content, new TestSource(content));
+        var completing = handle.CompleteAsync(CancellationToken.None).AsTask();
+        await HandleReads.UntilAsync(() => isWriting.IsSet, "it is being written");
+        var loaded = test.Cache.TryHold(TestContent.KeyOf("just now"))!;
+        await Task.Run(loaded.Disk.GiveBackMissing).WaitAsync(TestCache.Patience);
+        test.Cache.Close(loaded);
+        Assert.Empty(given);
+        mayWrite.Set();
+        await completing.WaitAsync(TestCache.Patience);
+        await handle.ExpectAllAsync(content, 1 << 20);
+    }
+
     [Theory]
     [InlineData(0L)]
     [InlineData(8L * Block)]

@@ -85,8 +85,12 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
         }
     }
 
-    /// <summary>What is missing and has a place all the same was set aside before a kill.</summary>
-    public void GiveBackMissing(IObjectFile file) => GiveBack(file, Enumerable.Range(0, map.Count).Where(block => map[block] == BlockState.Missing));
+    /// <summary>What is missing and has a place all the same was set aside before a kill. Where a slow disk kept readers waiting, blocks are written already.</summary>
+    public void GiveBackMissing(IObjectFile file)
+    {
+        lock (gate)
+            GiveBack(file, Enumerable.Range(0, map.Count).Where(block => !HasPlace(block)));
+    }
 
     private bool TrySetAside(IObjectFile file, InflightBlock[] run, int piece)
     {
