@@ -171,10 +171,10 @@ internal sealed class Upkeep : IDisposable
                 item.Seal();
         }
 
-        var idle = loaded.Where(o => o is { Handles: 0, IsIdle: true, NeedsIndexing: false }).OrderByDescending(o => o.LastUse).Skip(IdleObjects).ToList();
+        var idle = loaded.Where(o => o is { Handles: 0, IsSettled: true }).OrderByDescending(o => o.LastUse).Skip(IdleObjects).ToList();
         foreach (var item in idle)
         {
-            if (cache.TryReserve(item.Key, static o => o is { IsIdle: true, NeedsIndexing: false }))
+            if (cache.TryReserve(item.Key, static o => o.IsSettled))
                 cache.EndReservation(item.Key);
         }
     }

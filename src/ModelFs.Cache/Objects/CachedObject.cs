@@ -124,6 +124,9 @@ internal sealed class CachedObject
         }
     }
 
+    /// <summary>Nothing is left to do before it is unloaded.</summary>
+    public bool IsSettled => IsIdle && !NeedsIndexing && !Disk.HasPlaces;
+
     public bool NeedsSealing
     {
         get

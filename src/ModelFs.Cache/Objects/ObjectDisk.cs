@@ -33,6 +33,9 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
         }
     }
 
+    /// <summary>Some of the disk is set aside for it, until <see cref="GiveBack"/>.</summary>
+    public bool HasPlaces => places.HasAny;
+
     private static byte[] Scratch => scratch ??= GC.AllocateUninitializedArray<byte>(CacheOptions.BlockSize, pinned: true);
 
     private CacheResources Resources => owner.Resources;
@@ -146,7 +149,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     /// <summary>Nothing comes any more for now: what was set aside for it goes back to the filesystem.</summary>
     public void GiveBack()
     {
-        if (places.HasAny && file is { } opened)
+        if (HasPlaces && file is { } opened)
             Change(opened, () => places.GiveBack(opened));
     }
 
@@ -167,9 +170,7 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
                 return;
             var now = opened.Stamp();
             if (stamp is { } former && !now.SameContent(former))
-            {
                 owner.Touched();
-            }
 
             stamp = now;
         }
