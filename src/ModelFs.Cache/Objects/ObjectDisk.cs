@@ -154,9 +154,10 @@ internal sealed class ObjectDisk(CachedObject owner, BlockMap map, Lock gate) : 
     }
 
     /// <summary>So does what was set aside, and never written, before a process was killed. For the loader.</summary>
+    /// <remarks>Each gap costs 9 µs, so they are left alone where the map of the file (12 to 25 bytes an extent on ext4) is all that it takes beyond its blocks.</remarks>
     public void GiveBackMissing()
     {
-        if (file is { } opened && opened.Stamp().Allocated - map.CachedBytes >= CacheOptions.BlockSize)
+        if (file is { } opened && opened.Stamp().Allocated - map.CachedBytes >= CacheOptions.BlockSize + map.PresentCount * 32L)
             Change(opened, () => places.GiveBackMissing(opened));
     }
 
