@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using ModelFs.Cache.Crash;
+using ModelFs.Cache.Disk;
 using ModelFs.Cache.Index;
 
 namespace ModelFs.Cache.Tests;
@@ -142,6 +143,8 @@ public sealed class IndexTests : IDisposable
         byte[] buffer = new byte[1000];
         var read = handle.ReadAsync(0, buffer, CancellationToken.None).AsTask();
         Assert.False(read.IsCompleted || cache.Surveyed.IsCompleted);
+        // However long it takes: it is no disk that hangs.
+        await Task.Delay(WorkThreads.Patience * 1.2);
         await File.WriteAllBytesAsync(manifest, bytes);
         Assert.Equal(new CacheRead(1000, 0), await read.WaitAsync(TestCache.Patience));
         Assert.Equal(content[..1000], buffer);

@@ -39,6 +39,9 @@ internal sealed class BlockIndex : IAsyncDisposable
     /// <summary>Bytes of the log; 0 until it is open.</summary>
     public long Bytes => Volatile.Read(ref store)?.Bytes ?? 0;
 
+    /// <summary>Ends when it answers. Never fails.</summary>
+    public Task Opened => opening;
+
     /// <summary>How long an answer is worth waiting for: not at all while the disk hangs.</summary>
     public TimeSpan Patience => opening.IsCompleted ? thread.PatienceNow : WorkThreads.Patience;
 

@@ -3,6 +3,9 @@ namespace ModelFs.Cache.Objects;
 /// <summary>When one object may be read: what the disk has of it has been looked up, or the disk hangs and readers do without.</summary>
 internal sealed class Lookup(CachedObject owner)
 {
+    /// <summary>A second opens an index of 50 million blocks; a slow disk is no disk that hangs, and to fetch anew what is here costs more.</summary>
+    private static readonly TimeSpan OpeningPatience = TimeSpan.FromSeconds(30);
+
     private volatile Task ready = Task.CompletedTask;
     private volatile Task loading = Task.CompletedTask;
 
@@ -24,6 +27,7 @@ internal sealed class Lookup(CachedObject owner)
 
     private async Task WaitAsync(Task begun)
     {
+        await ((Task)Task.WhenAny(begun, owner.Resources.Index.Opened)).WaitAsync(OpeningPatience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await begun.WaitAsync(owner.Resources.Readers.PatienceNow).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         owner.GoOnWithoutDisk();
     }
