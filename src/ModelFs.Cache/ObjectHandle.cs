@@ -55,6 +55,9 @@ public sealed class ObjectHandle : IDisposable
     /// <summary>Why the last fetch failed that did, in the source's words, which name no secret; null when none did.</summary>
     public string? FailureReason => target.FailureReason;
 
+    /// <summary>Why its blocks find no place on the disk just now, or null.</summary>
+    public string? StoringFault => target.StoringFault;
+
     /// <summary>Fetches what is missing, in order, and completes when the object is sealed (or cannot be: then with the errno). Progress is in <see cref="State"/>.</summary>
     /// <param name="pace">Limits the rate; may be shared by many objects. Who reads meanwhile is not held to it.</param>
     public ValueTask<CacheRead> CompleteAsync(CancellationToken cancellation, Pace? pace = null) => target.CompleteAsync(pace, cancellation);

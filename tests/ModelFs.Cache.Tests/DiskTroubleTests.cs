@@ -82,6 +82,34 @@ public sealed class DiskTroubleTests
     }
 
     [Fact]
+    public async Task What_was_read_unstored_and_is_still_in_memory_is_stored_from_there_when_the_disk_takes_it_again()
+    {
+        var disk = new FaultyDisk { OnWrite = () => throw new IOException("No space left on device") };
+        await using var test = new TestCache { OpenFile = disk.Open };
+        await test.ReopenAsync();
+        byte[] content = TestContent.Make("a", 8 * Block), other = TestContent.Make("b", 8 * Block);
+        var (source, otherSource) = (new TestSource(content), new TestSource(other));
+        using var handle = test.Open("a", content, source);
+        using var otherHandle = test.Open("b", other, otherSource);
+        await handle.ExpectAllAsync(content);
+        await otherHandle.ExpectAllAsync(other);
+        await HandleReads.UntilAsync(() => test.Cache.Resources.Metrics.Unstored == 16, "all of it was refused");
+        var refused = await handle.CompleteAsync(CancellationToken.None).AsTask().WaitAsync(TestCache.Patience);
+        Assert.Equal((28, "No space left on device"), (refused.Errno, handle.StoringFault));
+        disk.OnWrite = null;
+        await HandleReads.UntilAsync(test.Cache.Resources.Health.MayTry, "the disk may be tried again");
+        // The first is tried though the fault is not known to be over, the second when it is.
+        foreach (var each in new[] { handle, otherHandle })
+        {
+            Assert.Equal(new CacheRead(8 * Block, 0), await each.CompleteAsync(CancellationToken.None).AsTask().WaitAsync(TestCache.Patience));
+            Assert.True(each.IsSealed);
+            Assert.Null(each.StoringFault);
+        }
+
+        Assert.Equal((content.Length, other.Length), (source.Bytes, otherSource.Bytes));
+    }
+
+    [Fact]
     public async Task What_the_disk_has_not_confirmed_is_compared_with_its_checksum_at_each_read()
     {
         // No flush succeeds, so nothing is ever confirmed.

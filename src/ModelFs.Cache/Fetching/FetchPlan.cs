@@ -33,6 +33,9 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
     /// <summary>[locked] Nothing is on its way.</summary>
     public bool IsIdle => fetches.Count == 0 && inflight.Values.All(b => b.IsComplete && !b.IsWriting && b.Readers == 0);
 
+    /// <summary>[locked] What is on its way or in memory.</summary>
+    public IReadOnlyCollection<InflightBlock> Blocks => inflight.Values;
+
     /// <summary>[locked] Something is being fetched for readers, or was until so long ago. What is here already they read without it.</summary>
     public bool IsAwaited(TimeSpan lately) =>
         fetches.Any(f => f.Purpose != FetchPurpose.Completion) || owner.Resources.Time.GetElapsedTime(awaitedAt) < lately;
@@ -181,13 +184,13 @@ internal sealed class FetchPlan(CachedObject owner, BlockMap map, Lock gate)
         Settle(block);
     }
 
-    /// <summary>Takes the memory of a block that lingers, unless a reader has come to it.</summary>
+    /// <summary>Takes the memory of a block that lingers, unless a reader has come to it, or the writers once more.</summary>
     public void Reclaim(InflightBlock block)
     {
         BlockBuffer? buffer;
         lock (gate)
         {
-            if (block.Readers > 0 || block.Buffer is null || inflight.GetValueOrDefault(block.Number) != block)
+            if (block.Readers > 0 || block.IsWriting || block.Buffer is null || inflight.GetValueOrDefault(block.Number) != block)
                 return;
             buffer = Detach(block);
         }

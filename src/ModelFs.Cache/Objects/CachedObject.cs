@@ -43,7 +43,7 @@ internal sealed class CachedObject
         lookup = new Lookup(this);
         reader = new ObjectReader(this, map, plan, gate);
         sealing = new Sealing(this, map, gate);
-        completion = new Completion(this, map, plan, sealing, gate);
+        completion = new Completion(this, map, plan, writes, sealing, gate);
         lastUse = resources.Now;
     }
 
@@ -252,10 +252,7 @@ internal sealed class CachedObject
     public void Arrived(InflightBlock block)
     {
         sealing.Arrived(block, plan);
-        writes.Add(block);
-        var job = new WriteJob(this, writes);
-        if (!Resources.Writers.Post(job))
-            job.GiveUp();
+        WriteJob.Post(this, writes, block);
     }
 
     /// <summary>The writer is done with some blocks, whether they are on disk now or not.</summary>

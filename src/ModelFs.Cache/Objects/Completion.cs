@@ -5,7 +5,7 @@ namespace ModelFs.Cache.Objects;
 
 /// <summary>Brings one object to its end: all of its blocks fetched in order, stored and sealed.</summary>
 /// <remarks>Members marked [locked] are called under the object's lock; the others take it.</remarks>
-internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan plan, Sealing sealing, Lock gate)
+internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan plan, WriteQueue writes, Sealing sealing, Lock gate)
 {
     /// <summary>A file that is read through for so long will be read whole.</summary>
     private const long EagerRun = 64 << 20;
@@ -64,7 +64,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
         int count = (int)Math.Clamp((pace?.AtOnce ?? long.MaxValue) / CacheOptions.BlockSize, 1, isBackground ? MaxWindow / 4 : MaxWindow);
         long begun = Resources.Time.GetTimestamp();
         var paid = plan.CompletedBlocks;
-        int fruitless = 0;
+        int fruitless = 0, offered = -1;
         while (!sealing.IsSealed)
         {
             if (sealing.IsQuarantined)
@@ -72,6 +72,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
             Task<int> next;
             int present = map.PresentCount;
             bool isFetch = false, isStream = false;
+            List<InflightBlock> unstored = [];
             lock (gate)
             {
                 if (map.IsComplete)
@@ -82,11 +83,17 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
                     next = BesideReadersAsync(Resources.Time.GetElapsedTime(begun) < Patience ? null : plan.FetchLast(), cancellation);
                 else if (plan.FetchMissing(count) is { } fetch)
                     (next, isFetch, isStream) = (fetch.Done, true, fetch.IsStream);
-                else if (plan.IsIdle)
-                    return new CacheRead(0, Linux.ENOSPC); // All is in memory and the disk does not take it.
+                else if ((unstored = FindUnstored()).Count > 0 && present == offered)
+                    return new CacheRead(0, Linux.ENOSPC);
                 else
                     next = NextChange();
+                unstored.ForEach(b => b.IsWriting = true);
             }
+
+            // All is in memory. What the disk did not take it may take by now: it is offered once, and again while some of it is stored.
+            if (unstored.Count > 0)
+                offered = present;
+            unstored.ForEach(block => WriteJob.Post(owner, writes, block));
 
             if (await next.WaitAsync(cancellation).ConfigureAwait(false) is var errno and not 0)
                 return new CacheRead(0, errno);
@@ -141,6 +148,13 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
         var rest = fetch is null ? Rest : Resources.Time.GetElapsedTime(begun) * Restraint;
         await Task.Delay(rest > Rest ? rest : Rest, Resources.Time, cancellation).ConfigureAwait(false);
         return errno;
+    }
+
+    /// <summary>[locked] What lies in memory only, for the writers once more; nothing while they are still at some of it.</summary>
+    private List<InflightBlock> FindUnstored()
+    {
+        var unstored = plan.Blocks.Where(b => b.IsComplete && map[b.Number] == BlockState.Missing).ToList();
+        return unstored.Exists(b => b.IsWriting) ? [] : unstored;
     }
 
     /// <summary>[locked]</summary>

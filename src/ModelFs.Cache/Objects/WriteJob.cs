@@ -6,6 +6,15 @@ namespace ModelFs.Cache.Objects;
 /// <summary>Stores blocks that have arrived, on a writer's thread.</summary>
 internal sealed class WriteJob(CachedObject owner, WriteQueue queue) : IWork
 {
+    /// <summary>Hands a whole block to the writers.</summary>
+    public static void Post(CachedObject owner, WriteQueue queue, InflightBlock block)
+    {
+        queue.Add(block);
+        var job = new WriteJob(owner, queue);
+        if (!owner.Resources.Writers.Post(job))
+            job.GiveUp();
+    }
+
     public void Run()
     {
         if (queue.Take() is not { Length: > 0 } run || TryStore(run))

@@ -45,6 +45,7 @@ internal sealed class PrefetchFile(ModelTree tree, ContentNode file)
 
     private static string Reason(Errno errno, ObjectHandle handle) => errno switch
     {
+        Errno.ENOSPC when handle.StoringFault is { } fault => $"it could not be stored: {fault}",
         Errno.ENOSPC => "the cache has no room for it; see cacheSize and minFree",
         _ when handle.State.Quarantined => "its content is not what the registry's digest says; the registry's copy is damaged",
         _ => handle.FailureReason ?? $"it could not be stored ({errno}); modelfs status shows what ails the cache",

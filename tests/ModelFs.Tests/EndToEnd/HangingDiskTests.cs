@@ -23,6 +23,8 @@ public sealed class HangingDiskTests : OriginTests
             sha256sum < {{Models}}/1/weights.bin
             until modelfs status | grep '^fault'; do sleep 0.1; done
             modelfs stat MLFLOW/tiny-bert/2 | grep '^version'
+            ! modelfs prefetch MLFLOW/tiny-bert/2/MLmodel > refused 2>&1
+            grep -o 'could not be stored: .*' refused
             kill -0 $watchdog
             thaw
             while modelfs status | grep -q '^fault'; do sleep 0.1; done
@@ -37,7 +39,7 @@ public sealed class HangingDiskTests : OriginTests
         Assert.True(run.ExitCode == 0, run.Output + run.Error + Log);
         var (first, second) = (Digest("1"), Digest("2"));
         Assert.Equal(
-            [first, "1", "2", "champion", "latest", "1", second, first, "fault       the disk has not answered for seconds", "version     2", "passthrough", second],
+            [first, "1", "2", "champion", "latest", "1", second, first, "fault       the disk has not answered for seconds", "version     2", "could not be stored: the disk has not answered for seconds", "passthrough", second],
             run.Lines.Select(line => line.StartsWith("version", StringComparison.Ordinal) ? line.Split(',')[0] : line));
     }
 
