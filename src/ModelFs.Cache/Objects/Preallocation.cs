@@ -26,7 +26,8 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
         (int)Math.Min(MostBlocks, Math.Min(owner.Resources.Options.MaxBytes, owner.Account.Limits.MaxBytes ?? long.MaxValue) / 64 / CacheOptions.BlockSize);
     private readonly Lock gate = new();
     private readonly SortedSet<int> ahead = [];
-    private readonly HashSet<int> writing = [];
+    /// <summary>Blocks that are being written, and whether a piece that was set aside has their place.</summary>
+    private readonly Dictionary<int, bool> writing = [];
     private volatile bool hasAny;
     private bool isRefused;
 
@@ -40,7 +41,7 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
         lock (gate)
         {
             foreach (var block in run)
-                writing.Add(block.Number);
+                writing[block.Number] = ahead.Contains(block.Number);
             return run.Sum(block => ahead.Contains(block.Number) ? 0 : map.LengthOf(block.Number));
         }
     }
@@ -66,6 +67,9 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
     {
         lock (gate)
         {
+            // Several writers come to a piece at once: the first has found the place of all.
+            if (Array.TrueForAll(run, block => writing[block.Number]))
+                return;
             int reach = Math.Min(run.Max(block => block.Reach), most);
             if (reach > 1 && map.Size >= 0 && !isRefused && TrySetAside(file, run, 1 << BitOperations.Log2((uint)reach)))
                 return;
@@ -78,7 +82,7 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
     {
         lock (gate)
         {
-            var unused = ahead.Where(block => !writing.Contains(block)).ToList();
+            var unused = ahead.Where(block => !writing.ContainsKey(block)).ToList();
             owner.Resources.Space.GivenBack(owner, GiveBack(file, unused));
             ahead.ExceptWith(unused);
             hasAny = ahead.Count > 0;
@@ -114,6 +118,8 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
         if (isAllocated)
         {
             ahead.UnionWith(blocks);
+            foreach (int block in writing.Keys.Where(block => block >= first && block < end).ToList())
+                writing[block] = true;
             hasAny = true;
             return true;
         }
@@ -124,7 +130,7 @@ internal sealed class Preallocation(CachedObject owner, BlockMap map)
         return false;
     }
 
-    private bool HasPlace(int block) => map[block] != BlockState.Missing || ahead.Contains(block) || writing.Contains(block);
+    private bool HasPlace(int block) => map[block] != BlockState.Missing || ahead.Contains(block) || writing.ContainsKey(block);
 
     /// <returns>Bytes.</returns>
     private long GiveBack(IObjectFile file, IEnumerable<int> blocks)
