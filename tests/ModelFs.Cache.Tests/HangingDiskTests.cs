@@ -122,6 +122,38 @@ public sealed class HangingDiskTests
     }
 
     [Fact]
+    public async Task A_disk_that_hangs_for_a_moment_costs_no_prefetch()
+    {
+        using var stuck = new ManualResetEventSlim();
+        int writes = 0;
+        var disk = new FaultyDisk();
+        disk.OnWrite = () =>
+        {
+            Interlocked.Increment(ref writes);
+            stuck.Wait();
+        };
+        await using var test = new TestCache { OpenFile = disk.Open };
+        await test.ReopenAsync();
+        // Each writer hangs at another file: what comes after them is given up.
+        byte[] content = TestContent.Make("a", 8 * Block);
+        var others = Enumerable.Range(0, 4).Select(i => test.Open($"{i}", content, new TestSource(content))).ToList();
+        foreach (var other in others)
+            await other.ExpectAsync(content, 0, 10);
+        await HandleReads.UntilAsync(() => writes == 4 || test.Cache.Status.Fault is not null, "nothing more is written");
+        var source = new TestSource(content);
+        using (var handle = test.Open("a", content, source))
+        {
+            var completion = handle.CompleteAsync(CancellationToken.None).AsTask();
+            await HandleReads.UntilAsync(() => test.Cache.Resources.Metrics.Unstored >= 8, "it is given up");
+            stuck.Set();
+            Assert.Equal(new CacheRead(content.Length, 0), await completion.WaitAsync(TestCache.Patience));
+        }
+
+        Assert.Equal(content.Length, source.Bytes);
+        others.ForEach(other => other.Dispose());
+    }
+
+    [Fact]
     public async Task A_sync_that_hangs_does_not_keep_the_cache_from_closing()
     {
         var (syncing, disk) = (new Obstruction(), new FaultyDisk());

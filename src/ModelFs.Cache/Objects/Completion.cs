@@ -13,6 +13,9 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
     /// <summary>Fetches in a row of which nothing could be stored: one may fall into a moment of eviction, three say that there is no room.</summary>
     private const int FruitlessFetches = 3;
 
+    /// <summary>A disk that hangs for a moment costs no prefetch.</summary>
+    private static readonly TimeSpan HangLimit = TimeSpan.FromSeconds(5);
+
     /// <summary>The background waits until nothing was fetched for a reader for so long: what a reader's own read-ahead brings need not be read back from the disk.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(500);
 
@@ -71,7 +74,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
                 return new CacheRead(0, Linux.EIO);
             Task<int> next;
             int present = map.PresentCount;
-            bool isFetch = false, isStream = false;
+            bool isFetch = false, isStream = false, isRefused = false;
             List<InflightBlock> unstored = [];
             lock (gate)
             {
@@ -84,7 +87,7 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
                 else if (plan.FetchMissing(count) is { } fetch)
                     (next, isFetch, isStream) = (fetch.Done, true, fetch.IsStream);
                 else if ((unstored = FindUnstored()).Count > 0 && present == offered)
-                    return new CacheRead(0, Linux.ENOSPC);
+                    (next, unstored, isRefused) = (Task.FromResult(0), [], true);
                 else
                     next = NextChange();
                 unstored.ForEach(b => b.IsWriting = true);
@@ -108,8 +111,11 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
                 fruitless = 0;
             else if (isFetch)
                 fruitless++;
-            if (fruitless == FruitlessFetches)
+            if (fruitless < FruitlessFetches && !isRefused)
+                continue;
+            if (!await OutlastHangAsync(cancellation).ConfigureAwait(false))
                 return new CacheRead(0, Linux.ENOSPC);
+            (fruitless, offered) = (0, -1);
         }
 
         return new CacheRead(map.Size, 0);
@@ -139,6 +145,16 @@ internal sealed class Completion(CachedObject owner, BlockMap map, FetchPlan pla
         }
 
         return sealing.IsQuarantined ? new CacheRead(0, Linux.EIO) : new CacheRead(map.Size, 0);
+    }
+
+    /// <summary>False when the disk does not hang, or for too long.</summary>
+    private async ValueTask<bool> OutlastHangAsync(CancellationToken cancellation)
+    {
+        if (!Resources.Health.IsHung)
+            return false;
+        for (long begun = Resources.Time.GetTimestamp(); Resources.Health.IsHung && Resources.Time.GetElapsedTime(begun) < HangLimit;)
+            await Task.Delay(TimeSpan.FromMilliseconds(100), Resources.Time, cancellation).ConfigureAwait(false);
+        return !Resources.Health.IsHung;
     }
 
     private async Task<int> BesideReadersAsync(Fetch? fetch, CancellationToken cancellation)

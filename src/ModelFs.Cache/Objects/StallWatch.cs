@@ -32,7 +32,7 @@ internal sealed class StallWatch : IDisposable
             return;
         }
 
-        resources.Health.Failed("the disk has not answered for seconds");
+        resources.Health.Hung();
         hung = resources.Time.GetTimestamp();
         if (!resources.Writers.IsStalled)
             return;

@@ -16,9 +16,13 @@ internal sealed class StoreHealth(ILogger log, TimeProvider time)
     private long failedAt;
     private TimeSpan retryAfter;
     private bool isFull;
+    private volatile bool isHung;
     private bool final;
 
     public string? Fault => Volatile.Read(ref fault);
+
+    /// <summary>The disk has not answered since it was last seen to.</summary>
+    public bool IsHung => isHung && Fault is not null;
 
     public bool MayTry() => TryBegin() is not null;
 
@@ -31,6 +35,13 @@ internal sealed class StoreHealth(ILogger log, TimeProvider time)
 
     /// <summary>The disk refuses.</summary>
     public void Failed(string reason) => Fail(reason, RetryAfter, forGood: false);
+
+    /// <summary>The disk does not answer.</summary>
+    public void Hung()
+    {
+        Failed("the disk has not answered for seconds");
+        isHung = true;
+    }
 
     /// <summary>A limit is reached and nothing may go.</summary>
     public void Full(string reason) => Fail(reason, null, forGood: false);
@@ -60,6 +71,7 @@ internal sealed class StoreHealth(ILogger log, TimeProvider time)
             if (fault is null || final || attempt < failedAt)
                 return;
             fault = null;
+            isHung = false;
         }
 
         Log.StoringResumed(log);
