@@ -58,7 +58,8 @@ internal sealed class ObjectScrub(BlockCache cache, Action<int> reading, Cancell
     /// <summary>What the disk should hold: as the loaded object knows it, else as index and sidecar do.</summary>
     private (IndexedObject? Expected, ReadOnlyMemory<byte> Digest) Expected(ObjectKey key)
     {
-        return IfLoaded(key, loaded => (loaded.Snapshot(), loaded.IsSealed ? loaded.Descriptor.Sha256 : default), out var known) ? known : Stored(key);
+        // Of one whose disk has not said yet what it has nothing is known, and nothing is vouched for.
+        return IfLoaded(key, loaded => (loaded.IsLoaded ? loaded.Snapshot() : null, loaded.IsSealed ? loaded.Descriptor.Sha256 : default), out var known) ? known : Stored(key);
     }
 
     /// <summary>Asks an object that is loaded, which stays so meanwhile. False when it is not.</summary>
