@@ -32,15 +32,14 @@ internal sealed class Rounds
     private readonly Dictionary<string, List<Sample>> samples = [];
 
     public static Task<Rounds> RunAsync(Bench bench, string what, params IReadOnlyList<Contestant> contestants) =>
-        RunPreparedAsync(bench, what, bench.Options.Rounds, static () => Task.CompletedTask, contestants);
+        RunPreparedAsync(bench, what, static () => Task.CompletedTask, contestants);
 
-    /// <param name="count">Of the rounds.</param>
     /// <param name="prepare">Done before each round.</param>
-    public static async Task<Rounds> RunPreparedAsync(Bench bench, string what, int count, Func<Task> prepare, params IReadOnlyList<Contestant> contestants)
+    public static async Task<Rounds> RunPreparedAsync(Bench bench, string what, Func<Task> prepare, params IReadOnlyList<Contestant> contestants)
     {
         var rounds = new Rounds();
         bench.Progress($"{what}: {string.Join(", ", contestants.Select(contestant => contestant.Name))}");
-        for (var round = 0; round <= count; round++)
+        for (var round = 0; round <= bench.Options.Rounds; round++)
         {
             var order = contestants.ToArray();
             bench.Random.Shuffle(order);

@@ -4,14 +4,17 @@ using ModelFs.Benchmarks.Rigs;
 
 namespace ModelFs.Benchmarks.Parts;
 
-/// <summary>A complete file through the mount, beside the same bytes in a file of the same disk: one reader process for both.</summary>
+/// <summary>
+/// A complete file through the mount, beside the cache's own file: one reader process for both, and the same pages, because which pages of
+/// memory a file gets moves its rate by a half. From the disk it stands beside a copy, which lies there as a copy does.
+/// </summary>
 internal static class SealedReads
 {
     private const string Model = "sealed";
     private const string Weights = "weights.bin";
+    private const int Passes = 5;
 
-    /// <param name="Times">So many times as many rounds as of other figures.</param>
-    private sealed record Shape(string What, ReadOrder Order, double Goal, int Times = 1);
+    private sealed record Shape(string What, ReadOrder Order, double Goal);
 
     public static async Task RunAsync(Bench bench)
     {
@@ -21,45 +24,56 @@ internal static class SealedReads
         await using var daemon = await bench.MountAsync(scratch, bench.Nginx.Uri);
         await using var reader = await Reader.StartAsync(bench.Cancellation);
         await using var early = await Reader.StartAsync(bench.Cancellation);
-        var native = scratch.File("native");
-        File.Copy(bench.Origin.PathOf(Model, Weights), native);
+        var copy = scratch.File("copy");
+        File.Copy(bench.Origin.PathOf(Model, Weights), copy);
         var mounted = daemon.PathOf(Model, Weights);
 
         // Whoever opened the file before it was complete is served by the daemon to the end.
         await bench.AskAsync(early, new(ReadPattern.Open, [mounted]));
         await bench.AskAsync(reader, new(ReadPattern.Verify, [mounted]));
         var mode = await Daemon.SealedAsync(mounted, bench.Cancellation);
+        var native = CacheFiles().Single(file => new FileInfo(file).Length == size);
 
         foreach (var shape in Shapes(size))
         {
-            var count = shape.Times * bench.Options.Rounds;
-            var rounds = await Rounds.RunPreparedAsync(bench, shape.What, count, WarmAsync, Read("native", reader, shape.Order, native), Read("mount", reader, shape.Order, mounted));
-            bench.Add($"{shape.What}{(shape.Times > 1 ? $", {count} rounds" : "")}, rate / native ({mode})", "", rounds.Speedups("mount", "native"), Goal.AtLeast(shape.Goal), headline: true);
+            var rounds = await Rounds.RunPreparedAsync(bench, shape.What, WarmAsync, Fastest("native", shape.Order, native), Fastest("mount", shape.Order, mounted));
+            bench.Add($"{shape.What}, rate / native ({mode})", "", rounds.Speedups("mount", "native"), Goal.AtLeast(shape.Goal), headline: true);
         }
 
         var whole = new ReadOrder(ReadPattern.Sequential, []);
         var dropped = await Rounds.RunAsync(
             bench, "from the disk",
-            Dropped("native", native), Dropped("mount", mounted));
-        bench.Add($"sequential 1 MiB, page cache dropped, rate / native ({mode})", "", dropped.Speedups("mount", "native"), Goal.AtLeast(0.97));
+            Dropped("native", copy), Dropped("mount", mounted));
+        bench.Add($"sequential 1 MiB, page cache dropped, rate / a native copy ({mode})", "", dropped.Speedups("mount", "native"), Goal.AtLeast(0.97));
 
         foreach (var shape in Shapes(size).Where(shape => shape.Order.Pattern is ReadPattern.Sequential or ReadPattern.Random))
         {
             var order = shape.Order with { Forget = true };
-            var rounds = await Rounds.RunPreparedAsync(bench, $"served {shape.What}", bench.Options.Rounds, WarmAsync, Read("native", early, shape.Order, native), Read("mount", early, order, mounted));
+            var rounds = await Rounds.RunPreparedAsync(bench, $"served {shape.What}", WarmAsync, Served("native", shape.Order, native), Served("mount", order, mounted));
             bench.Add($"{shape.What} served by the daemon, nothing in the mount's page cache, rate / native", "", rounds.Speedups("mount", "native"));
         }
 
-        // Anew for each round: which pages of memory a file gets decides as much as who reads them.
-        Task WarmAsync() => SealedReads.WarmAsync(bench, scratch, reader, [native, mounted]);
+        IEnumerable<string> CacheFiles() => Directory.EnumerateFiles(Daemon.CacheOf(scratch.Directory), "*", SearchOption.AllDirectories);
+
+        // Anew for each round: some pages are faster than others, and whoever touches one first pays for that.
+        Task WarmAsync() => SealedReads.WarmAsync(bench, scratch, reader, [native, native]);
 
         Contestant Dropped(string name, string path) => new(name, async _ =>
         {
-            bench.ForgetPages([native, mounted, .. Directory.EnumerateFiles(Daemon.CacheOf(scratch.Directory), "*", SearchOption.AllDirectories)]);
+            bench.ForgetPages([copy, mounted, .. CacheFiles()]);
             return await ReadAsync(reader, whole, path);
         });
 
-        Contestant Read(string name, Reader by, ReadOrder order, string path) => new(name, _ => ReadAsync(by, order, path));
+        // It takes a tenth of a second: the fastest of several is what nobody else on the machine took a part of.
+        Contestant Fastest(string name, ReadOrder order, string path) => new(name, async _ =>
+        {
+            var samples = new List<Sample>();
+            while (samples.Count < Passes)
+                samples.Add(await ReadAsync(reader, order, path));
+            return samples.MinBy(sample => sample.Seconds)!;
+        });
+
+        Contestant Served(string name, ReadOrder order, string path) => new(name, _ => ReadAsync(early, order, path));
 
         async Task<Sample> ReadAsync(Reader by, ReadOrder order, string path) =>
             new((await bench.AskAsync(by, order with { Paths = [path] })).Seconds);
@@ -82,7 +96,6 @@ internal static class SealedReads
         new("random 256 KiB", new(ReadPattern.Random, []) { Block = 256 << 10, Count = (int)(size >> 18) }, 0.97),
         new("random 4 KiB", new(ReadPattern.Random, []) { Block = 4 << 10, Count = (int)Math.Min(200_000, size >> 12) }, 0.90),
         new("mmap, sequential", new(ReadPattern.Mapped, []), 0.97),
-        // It takes a few hundredths of a second, and which pages the file got this time moves it by a half.
-        new("mmap, a page at random", new(ReadPattern.MappedRandom, []) { Count = (int)Math.Min(50_000, size >> 12) }, 0.97, Times: 5),
+        new("mmap, a page at random", new(ReadPattern.MappedRandom, []) { Count = (int)Math.Min(50_000, size >> 12) }, 0.97),
     ];
 }
