@@ -71,14 +71,14 @@ internal sealed class Bench : IAsyncDisposable
     /// <summary>Mounts, and reads another model first, as the daemon of a node has: the first second of a process is that of its compiler.</summary>
     public async Task<Daemon> MountServedAsync(Scratch scratch, Uri server, Reader reader)
     {
-        const string File = "weights.bin";
+        const string Weights = "weights.bin";
         var model = $"{Part}-earlier";
-        if (!System.IO.File.Exists(Origin.PathOf(model, File)))
-            Origin.Add(model, [File], EarlierSize, Origin.Formula);
+        if (!File.Exists(Origin.PathOf(model, Weights)))
+            Origin.Add(model, [Weights], EarlierSize, Origin.Formula);
         var daemon = await MountAsync(scratch, server);
         try
         {
-            await AskAsync(reader, new(ReadPattern.Sequential, [daemon.PathOf(model, File)]));
+            await AskAsync(reader, new(ReadPattern.Sequential, [daemon.PathOf(model, Weights)]));
             return daemon;
         }
         catch

@@ -52,17 +52,9 @@ internal static class ReadyToServe
         var who = readers.Count == 1 ? "1 process ready" : $"{readers.Count} processes ready";
         var rounds = await Rounds.RunAsync(
             bench, who,
-            new(Empty, async _ =>
-            {
-                using var scratch = bench.Scratch();
-                return await MountedAsync(bench, readers, scratch, await bench.MountServedAsync(scratch, bench.Nginx.Uri, readers[0]));
-            }),
-            new(Fresh, async _ =>
-            {
-                using var scratch = bench.Scratch();
-                return await MountedAsync(bench, readers, scratch, await bench.MountAsync(scratch, bench.Nginx.Uri));
-            }),
-            new(Warm, async _ => await MountedAsync(bench, readers, warm, await bench.MountServedAsync(warm, bench.Nginx.Uri, readers[0]))),
+            new(Empty, _ => EmptyAsync(isFresh: false)),
+            new(Fresh, _ => EmptyAsync(isFresh: true)),
+            new(Warm, _ => MountedAsync(bench, readers, warm)),
             new(Download, _ => DownloadAsync(bench, readers)),
             new(Local, _ => LocalAsync(bench, readers, local)));
         bench.Add($"{who}, cache empty: times faster than download-then-load", "", rounds.Speedups(Empty, Download), Goal.AtLeast(1), headline: true);
@@ -77,6 +69,12 @@ internal static class ReadyToServe
             bench.Add($"{who}, {name}: bytes from the origin / size", "", rounds.Values(name, sample => sample.OriginBytes / size));
             bench.Add($"{who}, {name}: bytes on disk / size", "", rounds.Values(name, sample => sample.DiskBytes / size));
         }
+
+        async Task<Sample> EmptyAsync(bool isFresh)
+        {
+            using var scratch = bench.Scratch();
+            return await MountedAsync(bench, readers, scratch, isFresh);
+        }
     }
 
     private static async Task FillAsync(Bench bench, Scratch scratch)
@@ -90,9 +88,9 @@ internal static class ReadyToServe
         }
     }
 
-    private static async Task<Sample> MountedAsync(Bench bench, List<Reader> readers, Scratch scratch, Daemon mounted)
+    private static async Task<Sample> MountedAsync(Bench bench, List<Reader> readers, Scratch scratch, bool isFresh = false)
     {
-        await using var daemon = mounted;
+        await using var daemon = isFresh ? await bench.MountAsync(scratch, bench.Nginx.Uri) : await bench.MountServedAsync(scratch, bench.Nginx.Uri, readers[0]);
         var cache = Daemon.CacheOf(scratch.Directory);
         bench.ForgetPages(Directory.EnumerateFiles(cache, "*", SearchOption.AllDirectories));
         var sent = await bench.Nginx.SentAsync(bench.Cancellation);
@@ -100,7 +98,7 @@ internal static class ReadyToServe
         return new(seconds)
         {
             OriginBytes = await bench.Nginx.SentAsync(bench.Cancellation) - sent,
-            DiskBytes = await Scratch.DiskBytesAsync(cache, bench.Cancellation) - Bench.EarlierSize,
+            DiskBytes = await Scratch.DiskBytesAsync(cache, bench.Cancellation) - (isFresh ? 0 : Bench.EarlierSize),
         };
     }
 
